@@ -1,0 +1,1 @@
+//! Runs Wasm: engine, linear memory, threads, module cache and the guest ABI.

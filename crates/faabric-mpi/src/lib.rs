@@ -1,0 +1,1 @@
+//! The MPI engine: matching, datatypes, communicators and collectives, without Wasm.

@@ -1,0 +1,1 @@
+//! Places Granules: a pure decision engine, its policies, and the service around it.

@@ -1,0 +1,2 @@
+//! The `faabric` command: one file per subcommand.
+fn main() {}
