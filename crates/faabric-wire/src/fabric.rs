@@ -2,36 +2,51 @@
 //!
 //! The engine hands packets to a [`Fabric`]; the fabric of the receiving worker
 //! hands them to that job's [`Sink`]. TCP and in-process fabrics implement the
-//! same trait, and another transport (libfabric, UCX) can.
+//! same traits, and another transport (libfabric, UCX) can.
 //!
 //! ```text
-//! engine --Fabric::send--> link ==TCP==> link --Sink::deliver--> engine
+//! Payload::Bytes   engine --Fabric::send--> link ======> link --Sink::deliver--> engine
+//! Payload::Stream  engine --Fabric::send--> link ======> link --Sink::open-----> engine
+//!                         <--Source::read--      ======>      --Drain::write--->
+//!                         <--Source::sent--      ======>      --Drain::end----->
 //! ```
-//! Invariant: packets between one pair of workers are delivered in the order sent.
+//! Invariant: `deliver` and `open` are called in the order in which the sending
+//! worker called `send`, one at a time for each peer worker. Only the *bytes* of a
+//! stream arrive later, in pieces between other packets: a 2 GiB message must not
+//! hold up an 8-byte one.
 
 use crate::id::Rank;
-use std::io;
 
 /// The most bytes a packet's header may have.
 pub const MAX_HEADER: usize = 256;
+
+/// The most payload bytes that are delivered in one piece; [`Payload::Bytes`] beyond
+/// it arrive through [`Sink::open`], as a stream does.
+pub const MAX_INLINE: usize = 256 * 1024;
 
 /// Sends one job's packets to ranks on other workers.
 pub trait Fabric: Send + Sync + 'static {
     /// Sends `header` and `payload` to the worker that runs `to`.
     ///
-    /// From a rank's own thread ([`From::Rank`]) the call blocks while the link has
+    /// From a rank's own thread ([`Caller::Rank`]) the call blocks while the link has
     /// more queued than it may: that is the back-pressure on a fast sender. From a
-    /// delivery thread ([`From::Delivery`]) it never blocks, because two workers
+    /// delivery thread ([`Caller::Delivery`]) it never blocks, because two workers
     /// that both wait for the other to read would never stop.
     ///
     /// # Errors
     /// [`LinkError`] when the worker cannot be reached any more.
-    fn send(&self, to: Rank, header: &[u8], payload: Payload<'_>, from: From) -> Result<(), LinkError>;
+    fn send(
+        &self,
+        to: Rank,
+        header: &[u8],
+        payload: Payload<'_>,
+        caller: Caller,
+    ) -> Result<(), LinkError>;
 }
 
 /// Which kind of thread calls [`Fabric::send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum Caller {
     /// A rank's thread: may wait for room.
     Rank,
     /// The thread that delivers packets: must not wait.
@@ -45,31 +60,55 @@ pub enum Payload<'a> {
     /// Bytes that the fabric copies before `send` returns, if it has to queue them.
     Bytes(&'a [u8]),
     /// `len` bytes read when the link is ready for them: a rendezvous send straight
-    /// from linear memory. [`Source::sent`] is called once the last byte is read.
+    /// from linear memory.
     Stream(u64, Box<dyn Source>),
 }
 
-/// A payload that the link reads in pieces.
+/// A payload that the link reads in pieces. Dropped without [`Source::sent`] when
+/// the link is lost.
 pub trait Source: Send {
     /// Fills `buf` with the next bytes; the caller asks for no more than there are.
     ///
     /// # Errors
-    /// When the bytes cannot be read (the job has ended); the link then sends zeros
+    /// [`Gone`] when the bytes cannot be read any more; the link then sends zeros
     /// for the rest, so that the stream of packets stays in step.
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<()>;
+    fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone>;
+
     /// All bytes were read: the sender may reuse its buffer.
     fn sent(self: Box<Self>);
 }
 
-/// Takes the packets of one job on one worker.
+/// What a [`Source`] reads from is no more: its job has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the memory that the payload is read from is gone")]
+pub struct Gone;
+
+/// Takes the packets of one job on one worker. No method may block: every job that
+/// talks to the sending worker waits behind it.
 pub trait Sink: Send + Sync + 'static {
-    /// Handles one packet for local rank `to`. `payload` yields exactly `len` bytes;
-    /// what is left unread is skipped. Must not block on anything but `payload`.
-    fn deliver(&self, to: Rank, header: &[u8], len: u64, payload: &mut dyn io::Read);
+    /// Handles a packet for local rank `to` that is here whole.
+    fn deliver(&self, to: Rank, header: &[u8], payload: &[u8]);
+
+    /// A packet for local rank `to` whose payload of `len` bytes comes in pieces.
+    fn open(&self, to: Rank, header: &[u8], len: u64) -> Box<dyn Drain>;
+
+    /// The connection to a worker that runs ranks of this job is lost for good: no
+    /// more packets come from it, and sends to it fail with the same error.
+    fn lost(&self, error: &LinkError);
+}
+
+/// Takes the payload of one streamed packet. Dropped without [`Drain::end`] when
+/// the link is lost before the last byte.
+pub trait Drain: Send {
+    /// The next bytes, never more in all than [`Sink::open`] was told.
+    fn write(&mut self, bytes: &[u8]);
+
+    /// The last byte was written.
+    fn end(self: Box<Self>);
 }
 
 /// A worker that cannot be reached.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the connection to worker {worker} is lost: {reason}")]
 pub struct LinkError {
     /// Its name, as `faabric workers` shows it.
