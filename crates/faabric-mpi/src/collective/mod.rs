@@ -1,0 +1,1 @@
+//! Collective operations (MPI 4.1, chapter 6).

@@ -1,0 +1,57 @@
+//! Communicators: a group of ranks and a message space of its own.
+
+use crate::group::Group;
+use crate::topology::Topology;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which of a communicator's two message spaces: what collectives send can never
+/// match what the program receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Context {
+    /// The program's own messages.
+    PointToPoint,
+    /// Messages within collective operations.
+    Collective,
+}
+
+/// One rank's view of a communicator.
+#[derive(Debug)]
+pub(crate) struct Comm {
+    /// The same number on all its ranks, and on no other communicator of any of them.
+    pub(crate) id: u32,
+    /// This rank's group: ranks of the communicator to ranks of the world.
+    pub(crate) group: Arc<Group>,
+    /// This rank within `group`.
+    pub(crate) rank: u32,
+    /// The other side, for an intercommunicator.
+    pub(crate) remote: Option<Arc<Group>>,
+    /// A Cartesian or graph topology, when one was attached.
+    pub(crate) topology: Option<Arc<Topology>>,
+    /// What the program may change later.
+    pub(crate) settings: Mutex<Settings>,
+}
+
+/// The parts of a communicator that calls may change.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// `MPI_Comm_set_name`.
+    pub(crate) name: String,
+    /// Attribute values by keyval handle.
+    pub(crate) attributes: BTreeMap<u32, u32>,
+    /// The error handler's handle.
+    pub(crate) errhandler: u32,
+}
+
+impl Comm {
+    /// How many ranks the local group has.
+    pub(crate) fn size(&self) -> u32 {
+        self.group.size()
+    }
+
+    /// The group that sends go to and receives come from.
+    pub(crate) fn peers(&self) -> &Arc<Group> {
+        self.remote.as_ref().unwrap_or(&self.group)
+    }
+}

@@ -1,0 +1,187 @@
+//! Memory that messages are read from and written to, and places in it.
+//!
+//! The engine never sees a pointer: a guest's linear memory, a collective's scratch
+//! space and an attached send buffer are all a [`Memory`], and every access is
+//! checked against its size.
+
+use parking_lot::Mutex;
+use std::any::Any;
+
+/// A place in a [`Memory`], in bytes from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Addr(pub u64);
+
+impl Addr {
+    /// The address `offset` bytes on (or back), if an address can have that value.
+    #[must_use]
+    pub fn offset(self, offset: i64) -> Option<Addr> {
+        self.0.checked_add_signed(offset).map(Addr)
+    }
+}
+
+/// An access beyond the end of a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{len} bytes at address {at:#x} are not within the memory of {size} bytes")]
+pub struct OutOfBounds {
+    /// Where the access began.
+    pub at: u64,
+    /// How many bytes it wanted.
+    pub len: u64,
+    /// How many bytes the memory has.
+    pub size: u64,
+}
+
+/// Bytes that messages come from and go to.
+///
+/// A guest's threads may write while the engine reads: an implementation must make
+/// that no worse than reading a mix of old and new bytes.
+pub trait Memory: Send + Sync + 'static {
+    /// How many bytes there are. May grow, never shrinks.
+    fn size(&self) -> u64;
+
+    /// Fills `buf` from `at`.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`] when any of those bytes is beyond the end; `buf` is then unspecified.
+    fn read(&self, at: Addr, buf: &mut [u8]) -> Result<(), OutOfBounds>;
+
+    /// Writes `buf` to `at`.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`] when any of those bytes is beyond the end; nothing is then written.
+    fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds>;
+
+    /// Copies `len` bytes to `to_at` of another memory, or of this one (where the two
+    /// stretches must not overlap). An implementation that knows the other's kind
+    /// makes this one direct copy.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`] when either stretch is beyond the end of its memory.
+    fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
+        check(at, len, self.size())?;
+        check(to_at, len, to.size())?;
+        let mut buf = [0u8; 8192];
+        let mut done = 0;
+        while done < len {
+            let piece = &mut buf[..(len - done).min(8192) as usize];
+            self.read(Addr(at.0 + done), piece)?;
+            to.write(Addr(to_at.0 + done), piece)?;
+            done += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Lets an implementation recognise its own kind in [`Memory::copy_to`].
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Checks that `len` bytes at `at` lie within `size` bytes.
+///
+/// # Errors
+/// [`OutOfBounds`] when they do not.
+pub fn check(at: Addr, len: u64, size: u64) -> Result<(), OutOfBounds> {
+    match at.0.checked_add(len) {
+        Some(end) if end <= size => Ok(()),
+        _ => Err(OutOfBounds { at: at.0, len, size }),
+    }
+}
+
+/// Memory of the worker itself: scratch space of collectives, buffered sends, tests.
+#[derive(Debug, Default)]
+pub struct HostBuffer {
+    bytes: Mutex<Vec<u8>>,
+}
+
+impl HostBuffer {
+    /// `len` zero bytes.
+    #[must_use]
+    pub fn zeroed(len: usize) -> HostBuffer {
+        HostBuffer::from(vec![0; len])
+    }
+
+    /// Runs `f` on the bytes, without copying them. `f` must not touch this buffer
+    /// through [`Memory`] again: it would wait for itself.
+    pub fn with<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        f(&mut self.bytes.lock())
+    }
+
+    /// A copy of all bytes.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.bytes.lock().clone()
+    }
+}
+
+impl From<Vec<u8>> for HostBuffer {
+    fn from(bytes: Vec<u8>) -> HostBuffer {
+        HostBuffer { bytes: Mutex::new(bytes) }
+    }
+}
+
+impl Memory for HostBuffer {
+    fn size(&self) -> u64 {
+        self.bytes.lock().len() as u64
+    }
+
+    fn read(&self, at: Addr, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        let bytes = self.bytes.lock();
+        check(at, buf.len() as u64, bytes.len() as u64)?;
+        let at = at.0 as usize;
+        buf.copy_from_slice(&bytes[at..at + buf.len()]);
+        Ok(())
+    }
+
+    fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds> {
+        let mut bytes = self.bytes.lock();
+        check(at, buf.len() as u64, bytes.len() as u64)?;
+        let at = at.0 as usize;
+        bytes[at..at + buf.len()].copy_from_slice(buf);
+        Ok(())
+    }
+
+    fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
+        if to.as_any().downcast_ref::<HostBuffer>().is_some_and(|to| std::ptr::eq(self, to)) {
+            let mut bytes = self.bytes.lock();
+            check(at, len, bytes.len() as u64)?;
+            check(to_at, len, bytes.len() as u64)?;
+            let at = at.0 as usize;
+            bytes.copy_within(at..at + len as usize, to_at.0 as usize);
+            return Ok(());
+        }
+        let bytes = self.bytes.lock();
+        check(at, len, bytes.len() as u64)?;
+        let at = at.0 as usize;
+        to.write(to_at, &bytes[at..at + len as usize])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn an_access_beyond_the_end_is_refused_and_changes_nothing() {
+        let memory = HostBuffer::from(vec![1, 2, 3, 4]);
+        for (at, len) in [(4, 1), (0, 5), (u64::MAX, 1), (3, u64::from(u32::MAX))] {
+            assert!(check(Addr(at), len, memory.size()).is_err(), "{len} at {at}");
+        }
+        assert_eq!(memory.write(Addr(3), &[9, 9]), Err(OutOfBounds { at: 3, len: 2, size: 4 }));
+        assert_eq!(memory.to_vec(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn copies_within_one_buffer_and_between_two() {
+        let a = HostBuffer::from((0..20_000u32).map(|i| i as u8).collect::<Vec<_>>());
+        let b = HostBuffer::zeroed(20_000);
+        a.copy_to(Addr(0), 20_000, &b, Addr(0)).unwrap();
+        assert_eq!(a.to_vec(), b.to_vec());
+        a.copy_to(Addr(100), 50, &a, Addr(0)).unwrap();
+        assert_eq!(a.to_vec()[..50], b.to_vec()[100..150]);
+        assert!(a.copy_to(Addr(19_990), 11, &b, Addr(0)).is_err());
+    }
+}
