@@ -134,7 +134,10 @@ impl Error {
     #[must_use]
     #[cold]
     pub fn new(class: Class, message: impl Into<String>) -> Error {
-        Error { class, message: message.into() }
+        Error {
+            class,
+            message: message.into(),
+        }
     }
 
     /// The job is being ended for `reason`.
@@ -170,7 +173,10 @@ mod tests {
     #[test]
     fn every_class_of_the_standard_has_a_name_and_a_text() {
         for value in 0..=61 {
-            assert!(Class(value).name().is_some() && Class(value).text().is_some(), "class {value}");
+            assert!(
+                Class(value).name().is_some() && Class(value).text().is_some(),
+                "class {value}"
+            );
         }
         assert_eq!(format!("{:?}", Class::TRUNCATE), "MPI_ERR_TRUNCATE");
         assert_eq!(Class(62).name(), None);

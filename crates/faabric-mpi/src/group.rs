@@ -28,6 +28,9 @@ impl Group {
     /// Which of its ranks has this world rank.
     #[must_use]
     pub fn rank_of(&self, world_rank: u32) -> Option<u32> {
-        self.members.iter().position(|&m| m == world_rank).map(|i| i as u32)
+        self.members
+            .iter()
+            .position(|&m| m == world_rank)
+            .map(|i| i as u32)
     }
 }

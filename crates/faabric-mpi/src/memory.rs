@@ -82,7 +82,11 @@ pub trait Memory: Send + Sync + 'static {
 pub fn check(at: Addr, len: u64, size: u64) -> Result<(), OutOfBounds> {
     match at.0.checked_add(len) {
         Some(end) if end <= size => Ok(()),
-        _ => Err(OutOfBounds { at: at.0, len, size }),
+        _ => Err(OutOfBounds {
+            at: at.0,
+            len,
+            size,
+        }),
     }
 }
 
@@ -114,7 +118,9 @@ impl HostBuffer {
 
 impl From<Vec<u8>> for HostBuffer {
     fn from(bytes: Vec<u8>) -> HostBuffer {
-        HostBuffer { bytes: Mutex::new(bytes) }
+        HostBuffer {
+            bytes: Mutex::new(bytes),
+        }
     }
 }
 
@@ -140,7 +146,11 @@ impl Memory for HostBuffer {
     }
 
     fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
-        if to.as_any().downcast_ref::<HostBuffer>().is_some_and(|to| std::ptr::eq(self, to)) {
+        if to
+            .as_any()
+            .downcast_ref::<HostBuffer>()
+            .is_some_and(|to| std::ptr::eq(self, to))
+        {
             let mut bytes = self.bytes.lock();
             check(at, len, bytes.len() as u64)?;
             check(to_at, len, bytes.len() as u64)?;
@@ -168,9 +178,19 @@ mod tests {
     fn an_access_beyond_the_end_is_refused_and_changes_nothing() {
         let memory = HostBuffer::from(vec![1, 2, 3, 4]);
         for (at, len) in [(4, 1), (0, 5), (u64::MAX, 1), (3, u64::from(u32::MAX))] {
-            assert!(check(Addr(at), len, memory.size()).is_err(), "{len} at {at}");
+            assert!(
+                check(Addr(at), len, memory.size()).is_err(),
+                "{len} at {at}"
+            );
         }
-        assert_eq!(memory.write(Addr(3), &[9, 9]), Err(OutOfBounds { at: 3, len: 2, size: 4 }));
+        assert_eq!(
+            memory.write(Addr(3), &[9, 9]),
+            Err(OutOfBounds {
+                at: 3,
+                len: 2,
+                size: 4
+            })
+        );
         assert_eq!(memory.to_vec(), [1, 2, 3, 4]);
     }
 

@@ -41,7 +41,10 @@ impl Rank {
         data: Data,
     ) -> Result<Arc<Completion>> {
         let _ = (comm, context, to, tag, data);
-        Err(Error::new(Class::INTERN, "point-to-point messages are not landed yet"))
+        Err(Error::new(
+            Class::INTERN,
+            "point-to-point messages are not landed yet",
+        ))
     }
 
     /// Starts receiving into `data` from rank `from` of `comm`.
@@ -54,7 +57,10 @@ impl Rank {
         data: Data,
     ) -> Result<Arc<Completion>> {
         let _ = (comm, context, from, tag, data);
-        Err(Error::new(Class::INTERN, "point-to-point messages are not landed yet"))
+        Err(Error::new(
+            Class::INTERN,
+            "point-to-point messages are not landed yet",
+        ))
     }
 
     /// Waits until `c` is complete.
@@ -63,7 +69,10 @@ impl Rank {
     /// The message's own (truncation, say), or [`Error::interrupted`] when the job ends.
     pub(crate) fn complete(&self, c: &Completion) -> Result<Outcome> {
         let _ = c;
-        Err(Error::new(Class::INTERN, "point-to-point messages are not landed yet"))
+        Err(Error::new(
+            Class::INTERN,
+            "point-to-point messages are not landed yet",
+        ))
     }
 
     /// Whether `c` is complete, without waiting.
