@@ -1,0 +1,94 @@
+//! Allreduce (MPI 4.1, section 6.9.6).
+//!
+//! All ranks get the same bits: where two ranks combine the same two operands, both
+//! do it in rank order.
+
+use super::fold::Fold;
+use super::reduce::Operands;
+use super::reduce_scatter;
+use crate::collective::schedule::{Blocks, Builder, Order, Place, Schedule, Seat, Slice};
+
+/// log2(size) exchanges of all the data; keeps rank order, so any operation may use
+/// it. For small data, and for operations that do not commute.
+pub(crate) fn recursive_doubling(seat: Seat, operands: Operands) -> Schedule {
+    let fold = Fold::new(seat);
+    let acc = Slice::of(Place::Recv, operands.bytes());
+    let mut build = Builder::new();
+    let spare = build.scratch(if seat.size > 1 { acc.len } else { 0 });
+    build.copy(operands.input(), acc);
+    fold.fold(&mut build, acc, acc, spare);
+    if let Some(place) = fold.place() {
+        let mut width = 1;
+        while width < fold.places {
+            let peer = place ^ width;
+            build.send(fold.rank(peer), acc);
+            build.recv(fold.rank(peer), spare);
+            build.reduce(
+                acc,
+                spare,
+                if peer < place {
+                    Order::OperandFirst
+                } else {
+                    Order::AccFirst
+                },
+            );
+            build.round();
+            width *= 2;
+        }
+    }
+    fold.unfold(&mut build, acc, acc);
+    build.finish()
+}
+
+/// Rabenseifner: reduce-scatter by recursive halving, allgather by recursive
+/// doubling. For large data and commutative operations.
+pub(crate) fn rabenseifner(seat: Seat, operands: Operands) -> Schedule {
+    let fold = Fold::new(seat);
+    let blocks = Blocks::split(operands.count, operands.unit, fold.places);
+    let acc = Slice::of(Place::Recv, operands.bytes());
+    let mut build = Builder::new();
+    build.copy(operands.input(), acc);
+    reduce_scatter::halve(&mut build, &fold, &blocks, acc);
+    build.round();
+    if let Some(place) = fold.place() {
+        let mut width = 1;
+        while width < fold.places {
+            let peer = place ^ width;
+            let run =
+                |place: u32| blocks.span(place & !(width - 1)..(place & !(width - 1)) + width);
+            build.send(fold.rank(peer), acc.part(run(place)));
+            build.recv(fold.rank(peer), acc.part(run(peer)));
+            build.round();
+            width *= 2;
+        }
+    }
+    fold.unfold(&mut build, acc, acc);
+    build.finish()
+}
+
+/// Reduce-scatter and allgather around the ring: 2 (size - 1) steps with the least
+/// data over each link, between neighbours only. For very large data.
+pub(crate) fn ring(seat: Seat, operands: Operands) -> Schedule {
+    let blocks = Blocks::split(operands.count, operands.unit, seat.size);
+    let acc = Slice::of(Place::Recv, operands.bytes());
+    let mut build = Builder::new();
+    let spare = build.scratch(blocks.len(0));
+    let (next, previous) = (seat.up(1), seat.down(1));
+    build.copy(operands.input(), acc);
+    for step in 0..seat.size - 1 {
+        let incoming = acc.part(blocks.range(seat.down(step + 1)));
+        build.send(next, acc.part(blocks.range(seat.down(step))));
+        build.recv(previous, spare.part(0..incoming.len));
+        build.reduce(incoming, spare.part(0..incoming.len), Order::OperandFirst);
+        build.round();
+    }
+    for step in 0..seat.size - 1 {
+        build.send(
+            next,
+            acc.part(blocks.range(Seat { rank: next, ..seat }.down(step))),
+        );
+        build.recv(previous, acc.part(blocks.range(seat.down(step))));
+        build.round();
+    }
+    build.finish()
+}
