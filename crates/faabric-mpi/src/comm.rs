@@ -31,6 +31,8 @@ pub(crate) struct Comm {
     pub(crate) topology: Option<Arc<Topology>>,
     /// What the program may change later.
     pub(crate) settings: Mutex<Settings>,
+    /// What collective operations keep here.
+    pub(crate) collective: crate::collective::State,
 }
 
 /// The parts of a communicator that calls may change.

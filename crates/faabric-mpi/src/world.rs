@@ -4,6 +4,9 @@
 #[derive(Debug)]
 pub struct World {
     size: u32,
+    /// What the collectives of this worker's ranks share.
+    #[allow(dead_code, reason = "the in-worker collectives land next")]
+    pub(crate) teams: crate::collective::Teams,
 }
 
 impl World {
