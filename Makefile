@@ -1,0 +1,72 @@
+# Everyday commands; .ci/run calls the same ones.
+#
+#   make demo        install what is missing, build, run the examples on two workers
+#   make test        the whole everyday test suite
+#   make test-full   also LAMMPS against its native build, and all of MPICH's tests
+#   make lint        formatting, clippy, documentation
+#   make bench       side by side with Open MPI and native code, as ratios
+#   make lammps      build LAMMPS for Wasm and natively, compare their answers
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+# A target folder outside the clone survives it: set CARGO_TARGET_DIR to use one.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+# The LLVM tier is on wherever LLVM 22 is installed.
+LLVM_PREFIX := $(wildcard /usr/lib/llvm-22)
+ifneq ($(LLVM_PREFIX),)
+export LLVM_SYS_221_PREFIX := $(LLVM_PREFIX)
+FEATURES := --features llvm
+endif
+
+CARGO_FLAGS := --release --locked $(FEATURES)
+FAABRIC := $(CARGO_TARGET_DIR)/release/faabric
+export FAABRIC
+OUT := $(CARGO_TARGET_DIR)/guest
+
+.PHONY: setup build sdk demo test test-full lint bench lammps mpich-tests clean
+
+setup:
+	@scripts/setup
+
+build: setup
+	cargo build $(CARGO_FLAGS)
+
+# The guest SDK is built once and cached (~/.cache/faabric, or FAABRIC_CACHE).
+sdk: build
+	@$(FAABRIC) cc --print-sysroot > /dev/null
+
+demo: sdk
+	@mkdir -p $(OUT)
+	$(FAABRIC) cc -O3 -o $(OUT)/heat.wasm examples/heat.c -lm
+	$(FAABRIC) c++ -O3 -o $(OUT)/pi.wasm examples/pi.cpp
+	$(FAABRIC) run -n 4 --workers 2 $(OUT)/pi.wasm
+	$(FAABRIC) run -n 4 --workers 2 $(OUT)/heat.wasm 512 1000
+
+test: sdk
+	cargo nextest run --workspace $(CARGO_FLAGS) $(NEXTEST_FLAGS)
+
+test-full: test lammps mpich-tests
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet $(CARGO_FLAGS)
+	scripts/check-docs
+
+bench: sdk
+	@scripts/setup --bench
+	bench/run
+
+lammps: sdk
+	@scripts/setup --bench
+	scripts/compare-lammps
+
+mpich-tests: sdk
+	@scripts/setup --bench
+	scripts/mpich-tests
+
+clean:
+	cargo clean
