@@ -146,11 +146,13 @@ impl Memory for HostBuffer {
     }
 
     fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
-        if to
-            .as_any()
-            .downcast_ref::<HostBuffer>()
-            .is_some_and(|to| std::ptr::eq(self, to))
-        {
+        let Some(other) = to.as_any().downcast_ref::<HostBuffer>() else {
+            let bytes = self.bytes.lock();
+            check(at, len, bytes.len() as u64)?;
+            let at = at.0 as usize;
+            return to.write(to_at, &bytes[at..at + len as usize]);
+        };
+        if std::ptr::eq(self, other) {
             let mut bytes = self.bytes.lock();
             check(at, len, bytes.len() as u64)?;
             check(to_at, len, bytes.len() as u64)?;
@@ -158,10 +160,20 @@ impl Memory for HostBuffer {
             bytes.copy_within(at..at + len as usize, to_at.0 as usize);
             return Ok(());
         }
-        let bytes = self.bytes.lock();
+        // Two ranks may copy between the same two buffers in opposite directions:
+        // both lock the lower address first, so that neither waits for the other.
+        let (bytes, mut other) = if std::ptr::from_ref(self) < std::ptr::from_ref(other) {
+            let bytes = self.bytes.lock();
+            (bytes, other.bytes.lock())
+        } else {
+            let other = other.bytes.lock();
+            (self.bytes.lock(), other)
+        };
         check(at, len, bytes.len() as u64)?;
-        let at = at.0 as usize;
-        to.write(to_at, &bytes[at..at + len as usize])
+        check(to_at, len, other.len() as u64)?;
+        let (at, to_at, len) = (at.0 as usize, to_at.0 as usize, len as usize);
+        other[to_at..to_at + len].copy_from_slice(&bytes[at..at + len]);
+        Ok(())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -203,5 +215,19 @@ mod tests {
         a.copy_to(Addr(100), 50, &a, Addr(0)).unwrap();
         assert_eq!(a.to_vec()[..50], b.to_vec()[100..150]);
         assert!(a.copy_to(Addr(19_990), 11, &b, Addr(0)).is_err());
+    }
+
+    #[test]
+    fn copies_in_opposite_directions_do_not_wait_for_each_other() {
+        let (a, b) = (HostBuffer::zeroed(64), HostBuffer::zeroed(64));
+        std::thread::scope(|scope| {
+            for (from, to) in [(&a, &b), (&b, &a)] {
+                scope.spawn(move || {
+                    for _ in 0..20_000 {
+                        from.copy_to(Addr(0), 64, to, Addr(0)).unwrap();
+                    }
+                });
+            }
+        });
     }
 }
