@@ -31,7 +31,8 @@ pub trait Fabric: Send + Sync + 'static {
     /// From a rank's own thread ([`Caller::Rank`]) the call blocks while the link has
     /// more queued than it may: that is the back-pressure on a fast sender. From a
     /// delivery thread ([`Caller::Delivery`]) it never blocks, because two workers
-    /// that both wait for the other to read would never stop.
+    /// that both wait for the other to read would never stop. The caller holds no lock
+    /// that [`Sink`] methods take.
     ///
     /// # Errors
     /// [`LinkError`] when the worker cannot be reached any more.
@@ -60,18 +61,18 @@ pub enum Payload<'a> {
     /// Bytes that the fabric copies before `send` returns, if it has to queue them.
     Bytes(&'a [u8]),
     /// `len` bytes read when the link is ready for them: a rendezvous send straight
-    /// from linear memory.
+    /// from linear memory. None at all (`len` 0) arrive through [`Sink::deliver`].
     Stream(u64, Box<dyn Source>),
 }
 
 /// A payload that the link reads in pieces. Dropped without [`Source::sent`] when
-/// the link is lost.
+/// the link is lost or the job ends. Never called while the link holds a lock.
 pub trait Source: Send {
     /// Fills `buf` with the next bytes; the caller asks for no more than there are.
     ///
     /// # Errors
-    /// [`Gone`] when the bytes cannot be read any more; the link then sends zeros
-    /// for the rest, so that the stream of packets stays in step.
+    /// [`Gone`] when the bytes cannot be read any more; the link then cuts the stream,
+    /// and the receiving [`Drain`] is dropped without [`Drain::end`].
     fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone>;
 
     /// All bytes were read: the sender may reuse its buffer.
@@ -93,12 +94,13 @@ pub trait Sink: Send + Sync + 'static {
     fn open(&self, to: Rank, header: &[u8], len: u64) -> Box<dyn Drain>;
 
     /// The connection to a worker that runs ranks of this job is lost for good: no
-    /// more packets come from it, and sends to it fail with the same error.
+    /// more packets come from it, and sends to it fail with the same error. Called
+    /// from a thread of the link, never within [`Fabric::send`]; possibly twice.
     fn lost(&self, error: &LinkError);
 }
 
 /// Takes the payload of one streamed packet. Dropped without [`Drain::end`] when
-/// the link is lost before the last byte.
+/// the link is lost, or the sending job ends, before the last byte.
 pub trait Drain: Send {
     /// The next bytes, never more in all than [`Sink::open`] was told.
     fn write(&mut self, bytes: &[u8]);

@@ -1,0 +1,267 @@
+//! The TCP data plane: one [`Endpoint`] a worker, one connection a worker pair, one
+//! [`JobLinks`] a job.
+//!
+//! ```text
+//! World --send--> JobLinks --rank's worker--> Link ==TCP==> Reader --> Jobs --> World
+//!                 (a job)                  (a pair)        (a pair)
+//! ```
+//! Plain threads and blocking sockets: a packet costs one system call on the
+//! sender's own thread when the link is idle, and no trip through an executor.
+
+use crate::connect::Shared;
+use crate::fabric::{Caller, Fabric, LinkError, Payload, Sink};
+use crate::id::{JobId, Rank};
+use crate::link::Link;
+use crate::writer::Address;
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How a worker takes part in the data plane.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This worker's name, unique in its cluster, at most 256 bytes.
+    pub worker: String,
+    /// Connections of workers of another cluster are refused.
+    pub cluster: String,
+    /// Where to listen, `host:port`; port 0 is any free one.
+    pub listen: String,
+    /// Bytes that may wait for one link before ranks that send on it wait.
+    pub queue: usize,
+    /// Bytes held back for one job whose start is still on its way.
+    pub hold: usize,
+    /// How long that start may take.
+    pub hold_time: Duration,
+    /// How long to try to reach a worker before its jobs are told that it is lost.
+    pub connect_timeout: Duration,
+    /// How long the network may be silent before a connection counts as lost. (A
+    /// worker that is frozen while its kernel answers is found by the planner.)
+    pub silence: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            worker: String::new(),
+            cluster: "faabric".to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            queue: 4 << 20,
+            hold: 16 << 20,
+            hold_time: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            silence: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why an endpoint could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen for other workers on {address}")]
+    Listen {
+        /// As configured.
+        address: String,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A name that peers would not accept.
+    #[error("the worker name {0:?} must have 1 to 256 bytes")]
+    Name(String),
+}
+
+/// The ranks of a job that run on one worker.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The worker's name.
+    pub worker: String,
+    /// `host:port` of its data plane.
+    pub address: String,
+    /// The ranks it runs.
+    pub ranks: Vec<Rank>,
+}
+
+/// One worker's end of the data plane. Dropping it closes all connections.
+pub struct Endpoint {
+    shared: Arc<Shared>,
+    listener: Arc<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Endpoint {
+    /// Listens for other workers.
+    ///
+    /// # Errors
+    /// When the name is not usable or the address cannot be listened on.
+    pub fn listen(config: Config) -> Result<Self, Error> {
+        if config.worker.is_empty() || config.worker.len() > 256 {
+            return Err(Error::Name(config.worker));
+        }
+        let failed = |source| Error::Listen {
+            address: config.listen.clone(),
+            source,
+        };
+        let listener = Arc::new(TcpListener::bind(config.listen.as_str()).map_err(failed)?);
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Arc::new(Shared::new(config.clone()));
+        Shared::accept_in_background(&shared, Arc::clone(&listener)).map_err(failed)?;
+        Ok(Self {
+            shared,
+            listener,
+            address,
+        })
+    }
+
+    /// Where it listens, with the port it got.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The way to the ranks of `job` that run on other workers. Packets from them
+    /// are held back until [`JobLinks::attach`].
+    #[must_use]
+    pub fn job(&self, job: JobId, places: &[Place]) -> Arc<JobLinks> {
+        let own = &self.shared.config.worker;
+        let mut peers = Vec::new();
+        let mut by_rank = HashMap::new();
+        for place in places.iter().filter(|place| place.worker != *own) {
+            by_rank.extend(place.ranks.iter().map(|&rank| (rank, peers.len())));
+            let (worker, address) = (place.worker.clone(), place.address.clone());
+            peers.push(Peer {
+                worker,
+                address,
+                link: OnceLock::new(),
+            });
+        }
+        let shared = Arc::clone(&self.shared);
+        Arc::new(JobLinks {
+            shared,
+            job,
+            ended: Arc::default(),
+            by_rank,
+            peers,
+        })
+    }
+
+    /// Forgets a job that this worker was never given a part of, or has no
+    /// [`JobLinks`] of any more: packets for it are dropped.
+    pub fn forget(&self, job: JobId) {
+        self.shared.jobs.end(job);
+    }
+
+    /// Packets that came for jobs that had ended or were never started here.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.jobs.dropped()
+    }
+
+    /// Bytes that wait for the link to a worker; 0 when there is no link.
+    #[must_use]
+    pub fn queued(&self, worker: &str) -> usize {
+        self.shared.find(worker).map_or(0, |link| link.queued())
+    }
+
+    /// Ends all connections; their jobs are told. Sending fails from now on.
+    pub fn close(&self) {
+        self.shared.close();
+        // Wakes the thread that accepts. It fails only on a listener that is gone.
+        let _ = rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both);
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// One job's part of the data plane.
+pub struct JobLinks {
+    shared: Arc<Shared>,
+    job: JobId,
+    ended: Arc<AtomicBool>,
+    /// Index into `peers`; ranks of this worker are not in it.
+    by_rank: HashMap<Rank, usize>,
+    peers: Vec<Peer>,
+}
+
+struct Peer {
+    worker: String,
+    address: String,
+    /// Set by the first send.
+    link: OnceLock<Arc<Link>>,
+}
+
+impl JobLinks {
+    /// Starts to deliver: first, in order, what was held back. The sink is told of
+    /// workers that are lost already.
+    pub fn attach(&self, sink: Arc<dyn Sink>) {
+        let workers = self.peers.iter().map(|peer| peer.worker.clone()).collect();
+        if !self
+            .shared
+            .jobs
+            .attach(self.job, Arc::clone(&sink), workers)
+        {
+            let worker = self.shared.config.worker.clone();
+            let reason = "packets came for a job that had not started in time".to_owned();
+            sink.lost(&LinkError { worker, reason });
+        }
+        for link in self.peers.iter().filter_map(|peer| peer.link.get()) {
+            if let Some(error) = link.failure() {
+                sink.lost(&error);
+            }
+        }
+    }
+
+    /// Drops the sink and what is queued for the job, here and as it arrives; ranks
+    /// that wait to send get an error. To be called when the job has ended or must.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        for link in self.peers.iter().filter_map(|peer| peer.link.get()) {
+            link.wake_senders();
+        }
+        self.shared.jobs.end(self.job);
+    }
+
+    /// The workers that run other ranks of the job.
+    pub fn workers(&self) -> impl Iterator<Item = &str> {
+        self.peers.iter().map(|peer| peer.worker.as_str())
+    }
+}
+
+impl Fabric for JobLinks {
+    fn send(
+        &self,
+        to: Rank,
+        header: &[u8],
+        payload: Payload<'_>,
+        caller: Caller,
+    ) -> Result<(), LinkError> {
+        let Some(&index) = self.by_rank.get(&to) else {
+            let reason = format!("{to} of {} runs on no other worker", self.job);
+            return Err(LinkError {
+                worker: self.shared.config.worker.clone(),
+                reason,
+            });
+        };
+        let peer = &self.peers[index];
+        let link = peer
+            .link
+            .get_or_init(|| Shared::link(&self.shared, &peer.worker, &peer.address));
+        let address = Address {
+            job: self.job,
+            to,
+            ended: Arc::clone(&self.ended),
+        };
+        link.send(&address, header, payload, caller)
+    }
+}
+
+#[cfg(test)]
+#[path = "tcp_tests.rs"]
+mod tests;
