@@ -1,0 +1,152 @@
+//! Who is placed next: first come, first served.
+//!
+//! The first job of the queue gets its slots before any later one is looked at, so a
+//! large job cannot be starved by small ones. Conservative backfill belongs here too: it
+//! would go on behind a job that waits, with those that end before it could start.
+
+use super::state::{Fact, Phase, Share};
+use super::{Command, Engine};
+use crate::names::{Timestamp, WorkerName};
+use crate::policy::{self, ClusterView, Placement, Request, WorkerView};
+use faabric_wire::id::JobId;
+use std::sync::Arc;
+
+impl Engine {
+    /// Places jobs from the head of the queue while there is room.
+    pub(super) fn schedule(&mut self, now: Timestamp) {
+        while let Some(id) = self.state.queue.first().copied() {
+            let placed = match &self.blocked {
+                Some(reason) => Err(reason.clone()),
+                None => self.find_room(id),
+            };
+            match placed {
+                Ok((policy, placement)) => self.start(now, id, policy, placement),
+                Err(reason) => return self.head_waits(id, reason),
+            }
+        }
+        self.head = None;
+        self.head_waits_for.clear();
+    }
+
+    /// Why a queued job is not running; "" for a job that is not queued.
+    #[must_use]
+    pub fn waiting_for(&self, id: JobId) -> String {
+        match self.head {
+            Some(head) if head == id => self.head_waits_for.clone(),
+            Some(head) if self.state.queue.contains(&id) => {
+                let reason = &self.head_waits_for;
+                format!("its turn: {head} is first in the queue and waits for {reason}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What a policy is shown: the workers that can be told to start something.
+    fn view(&self) -> ClusterView {
+        let connected = self.links.iter().filter(|(_, link)| link.connected);
+        let view = |(name, link): (&WorkerName, &super::workers::Link)| {
+            let worker = self.state.workers.get(name)?;
+            Some(WorkerView {
+                name: name.clone(),
+                slots: worker.slots,
+                used: worker.used.saturating_add(link.stale_ranks()),
+            })
+        };
+        ClusterView {
+            workers: connected.filter_map(view).collect(),
+        }
+    }
+
+    /// A placement for a queued job, or what it waits for.
+    fn find_room(&self, id: JobId) -> Result<(&'static str, Placement), String> {
+        let Some(job) = self.state.jobs.get(&id) else {
+            return Err("nothing: the job is not known".to_owned());
+        };
+        let name = match job.spec.policy.as_str() {
+            "" => &self.state.policy,
+            name => name,
+        };
+        let Some(policy) = policy::by_name(name) else {
+            let known = policy::names();
+            return Err(format!(
+                "a planner that knows policy {name} (this one: {known})"
+            ));
+        };
+        let cluster = self.view();
+        let request = Request {
+            ranks: job.spec.ranks,
+        };
+        let Some(placement) = policy.place(&cluster, &request) else {
+            return Err(shortage(&cluster, &request));
+        };
+        match policy::check(&placement, &cluster, &request) {
+            Ok(()) => Ok((policy.name(), placement)),
+            Err(fault) => Err(format!(
+                "policy {name} to be mended (it placed the job wrongly: {fault})"
+            )),
+        }
+    }
+
+    fn start(&mut self, now: Timestamp, id: JobId, policy: &str, placement: Placement) {
+        let workers = &self.state.workers;
+        let share = |(worker, ranks): (WorkerName, Vec<_>)| Share {
+            data_address: workers
+                .get(&worker)
+                .map_or_else(String::new, |w| w.data_address.clone()),
+            worker,
+            ranks,
+        };
+        let placement: Arc<[Share]> = placement.into_iter().map(share).collect();
+        self.record(Fact::JobPlaced {
+            at: now,
+            job: id,
+            policy: policy.to_owned(),
+            placement: placement.clone(),
+        });
+        for share in &*placement {
+            self.tell_to_start(&share.worker, id);
+        }
+        self.changed(id);
+    }
+
+    /// Tells `worker` to start its ranks of a running job.
+    pub(super) fn tell_to_start(&mut self, worker: &WorkerName, id: JobId) {
+        let Some(job) = self.state.jobs.get(&id) else {
+            return;
+        };
+        debug_assert_eq!(job.phase, Phase::Running);
+        let command = Command::StartRanks {
+            worker: worker.clone(),
+            job: id,
+            spec: job.spec.clone(),
+            ranks: job.ranks_on(worker).to_vec(),
+            world: job.placement.clone(),
+        };
+        self.tell(worker, command);
+    }
+
+    fn head_waits(&mut self, id: JobId, reason: String) {
+        if self.head != Some(id) || self.head_waits_for != reason {
+            self.head = Some(id);
+            self.head_waits_for = reason;
+            self.changed(id);
+        }
+    }
+}
+
+/// What is missing, in words that say what to do.
+fn shortage(cluster: &ClusterView, request: &Request) -> String {
+    let ranks = request.ranks;
+    let slots = cluster.slots();
+    let on = match cluster.workers.len() {
+        0 => return format!("workers with {ranks} slots: none has joined"),
+        1 => "1 worker".to_owned(),
+        n => format!("{n} workers"),
+    };
+    if slots < u64::from(ranks) {
+        format!("{ranks} slots: the whole cluster has {slots}, on {on}; start more workers")
+    } else {
+        let free = cluster.free();
+        format!("{ranks} free slots: {free} of {slots} are free, on {on}")
+    }
+}
