@@ -1,0 +1,273 @@
+//! Type signatures: the sequence of basic elements that a datatype stands for,
+//! without where they lie (MPI 4.1, section 5.1).
+//!
+//! Kept as a tree of repetitions, so that a million blocks of one type cost one node:
+//!
+//! ```text
+//! struct { 3 x vector(1000, 2 double), 1 int }  =  Sequence[ Run(double, 6000), Run(int, 1) ]
+//! ```
+
+use super::primitive::Primitive;
+use std::sync::Arc;
+
+/// How many levels of repetition a type may have: walking a type recurses this deep.
+pub(super) const MAX_DEPTH: u32 = 256;
+
+/// A sequence of basic elements.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    shape: Shape,
+    /// Bytes of data in all of it.
+    bytes: u64,
+    /// How many basic elements it has.
+    elements: u64,
+    digest: Digest,
+}
+
+#[derive(Clone, Debug)]
+enum Shape {
+    Run(Primitive, u64),
+    Repeat(u64, Arc<Signature>),
+    Sequence(Arc<[Signature]>),
+}
+
+impl Signature {
+    /// No elements.
+    pub(crate) fn empty() -> Signature {
+        Signature::run(Primitive::BYTE, 0)
+    }
+
+    /// `count` values of one predefined type. Its bytes must be known to fit.
+    fn run(primitive: Primitive, count: u64) -> Signature {
+        Signature {
+            shape: Shape::Run(primitive, count),
+            bytes: primitive.size().saturating_mul(count),
+            elements: count,
+            digest: Digest::of(primitive).repeat(count),
+        }
+    }
+
+    /// One value of a predefined type; a pair counts as its two parts.
+    pub(crate) fn of(primitive: Primitive) -> Signature {
+        match primitive.parts() {
+            (one, None) => Signature::run(one, 1),
+            (value, Some(index)) => {
+                Signature::sequence(vec![Signature::run(value, 1), Signature::run(index, 1)])
+            }
+        }
+    }
+
+    /// `self`, `count` times. The caller has checked that the bytes fit.
+    pub(crate) fn repeat(&self, count: u64) -> Signature {
+        let shape = match (&self.shape, count) {
+            (_, 0) => return Signature::empty(),
+            (_, 1) => return self.clone(),
+            (Shape::Run(primitive, n), _) => return Signature::run(*primitive, n * count),
+            (Shape::Repeat(n, body), _) => Shape::Repeat(n * count, Arc::clone(body)),
+            (Shape::Sequence(_), _) => Shape::Repeat(count, Arc::new(self.clone())),
+        };
+        Signature {
+            shape,
+            bytes: self.bytes * count,
+            elements: self.elements * count,
+            digest: self.digest.repeat(count),
+        }
+    }
+
+    /// The parts one after another.
+    pub(crate) fn sequence(parts: Vec<Signature>) -> Signature {
+        let mut merged: Vec<Signature> = Vec::new();
+        for part in parts.into_iter().filter(|p| p.elements > 0) {
+            match (merged.last_mut().map(|m| &m.shape), &part.shape) {
+                (Some(&Shape::Run(a, n)), &Shape::Run(b, m)) if a == b => {
+                    merged.pop();
+                    merged.push(Signature::run(a, n + m));
+                }
+                _ => merged.push(part),
+            }
+        }
+        if merged.len() == 1 {
+            return merged.swap_remove(0);
+        }
+        Signature {
+            bytes: merged.iter().map(|p| p.bytes).sum(),
+            elements: merged.iter().map(|p| p.elements).sum(),
+            digest: merged
+                .iter()
+                .fold(Digest::EMPTY, |all, p| all.then(p.digest)),
+            shape: Shape::Sequence(merged.into()),
+        }
+    }
+
+    /// Whether both stand for the same sequence of elements. Told from digests of the
+    /// sequences: two that differ are taken for equal with a chance of 2^-61.
+    pub(crate) fn matches(&self, other: &Signature) -> bool {
+        self.digest == other.digest
+    }
+
+    /// How many basic elements `bytes` bytes of data hold when the signature repeats
+    /// for ever, and how many bytes of an incomplete element are left.
+    pub(crate) fn elements_in(&self, bytes: u64) -> (u64, u64) {
+        if self.bytes == 0 {
+            return (0, bytes);
+        }
+        let whole = bytes / self.bytes * self.elements;
+        let rest = bytes % self.bytes;
+        let (some, left) = match &self.shape {
+            Shape::Run(primitive, _) => (rest / primitive.size(), rest % primitive.size()),
+            Shape::Repeat(_, body) => body.elements_in(rest),
+            Shape::Sequence(parts) => {
+                let mut elements = 0;
+                let mut left = rest;
+                for part in parts.iter() {
+                    if left < part.bytes {
+                        let (some, rest) = part.elements_in(left);
+                        elements += some;
+                        left = rest;
+                        break;
+                    }
+                    elements += part.elements;
+                    left -= part.bytes;
+                }
+                (elements, left)
+            }
+        };
+        (whole + some, left)
+    }
+
+    /// Bytes of data in the first `elements` basic elements of the signature repeated.
+    pub(crate) fn bytes_of(&self, elements: u64) -> u64 {
+        if self.elements == 0 {
+            return 0;
+        }
+        let whole = elements / self.elements * self.bytes;
+        let rest = elements % self.elements;
+        whole
+            + match &self.shape {
+                Shape::Run(primitive, _) => rest * primitive.size(),
+                Shape::Repeat(_, body) => body.bytes_of(rest),
+                Shape::Sequence(parts) => {
+                    let mut bytes = 0;
+                    let mut left = rest;
+                    for part in parts.iter() {
+                        if left < part.elements {
+                            bytes += part.bytes_of(left);
+                            break;
+                        }
+                        bytes += part.bytes;
+                        left -= part.elements;
+                    }
+                    bytes
+                }
+            }
+    }
+
+    /// Calls `f` for each run of equal elements, in order.
+    pub(super) fn visit<E>(
+        &self,
+        f: &mut impl FnMut(Primitive, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.shape {
+            Shape::Run(_, 0) => Ok(()),
+            Shape::Run(primitive, count) => f(*primitive, *count),
+            Shape::Repeat(count, body) => (0..*count).try_for_each(|_| body.visit(f)),
+            Shape::Sequence(parts) => parts.iter().try_for_each(|part| part.visit(f)),
+        }
+    }
+
+    /// Bytes of all of it in the "external32" representation; none if too many.
+    pub(super) fn external_size(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Run(primitive, count) => primitive.external_size().checked_mul(*count),
+            Shape::Repeat(count, body) => body.external_size()?.checked_mul(*count),
+            Shape::Sequence(parts) => parts
+                .iter()
+                .try_fold(0u64, |sum, part| sum.checked_add(part.external_size()?)),
+        }
+    }
+}
+
+/// A hash of a sequence of elements that can be computed for concatenations and
+/// repetitions without walking them: a polynomial in `BASE` modulo the prime 2^61-1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Digest {
+    /// The polynomial's value.
+    value: u64,
+    /// `BASE` to the power of the sequence's length: what shifts a polynomial past it.
+    shift: u64,
+}
+
+const PRIME: u64 = (1 << 61) - 1;
+const BASE: u64 = 0x1b87_3593_52d4_eb2d % PRIME;
+
+fn mul(a: u64, b: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
+}
+
+impl Digest {
+    const EMPTY: Digest = Digest { value: 0, shift: 1 };
+
+    fn of(primitive: Primitive) -> Digest {
+        Digest {
+            value: primitive.index() as u64 + 1,
+            shift: BASE,
+        }
+    }
+
+    fn then(self, next: Digest) -> Digest {
+        Digest {
+            value: (mul(self.value, next.shift) + next.value) % PRIME,
+            shift: mul(self.shift, next.shift),
+        }
+    }
+
+    /// By squaring: a few multiplications for any count.
+    fn repeat(self, mut count: u64) -> Digest {
+        let (mut all, mut power) = (Digest::EMPTY, self);
+        while count > 0 {
+            if count & 1 == 1 {
+                all = all.then(power);
+            }
+            power = power.then(power);
+            count >>= 1;
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_sequences_match_whatever_their_tree() {
+        let (int, double) = (
+            Signature::of(Primitive::INT),
+            Signature::of(Primitive::DOUBLE),
+        );
+        let both = Signature::sequence(vec![int.clone(), double.clone()]);
+        let four = both.repeat(4);
+        let other = Signature::sequence(vec![
+            both.repeat(3),
+            Signature::sequence(vec![int.clone(), double.repeat(1)]),
+        ]);
+        assert!(four.matches(&other));
+        assert!(!four.matches(&both.repeat(3)));
+        assert!(!four.matches(&Signature::sequence(vec![double, int]).repeat(4)));
+    }
+
+    #[test]
+    fn elements_and_bytes_are_inverse() {
+        let (int, double) = (
+            Signature::of(Primitive::INT),
+            Signature::of(Primitive::DOUBLE),
+        );
+        let s = Signature::sequence(vec![int.repeat(2), double.repeat(3).clone(), int]).repeat(5);
+        assert_eq!(s.bytes, 5 * 36);
+        for elements in 0..70 {
+            let bytes = s.bytes_of(elements);
+            assert_eq!(s.elements_in(bytes), (elements, 0));
+            assert_eq!(s.elements_in(bytes + 3), (elements, 3));
+        }
+    }
+}
