@@ -15,11 +15,11 @@ pub mod error;
 pub mod guest;
 pub mod handle;
 pub mod memory;
+pub mod op;
 
 mod collective;
 mod comm;
 mod group;
-mod op;
 mod p2p;
 mod rank;
 mod request;
