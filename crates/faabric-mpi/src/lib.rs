@@ -19,11 +19,11 @@ pub mod op;
 
 mod collective;
 mod comm;
-mod group;
+pub mod group;
 mod p2p;
 mod rank;
 mod request;
-mod topology;
+pub mod topology;
 mod world;
 
 pub use error::{Class, Error, Result};
