@@ -46,6 +46,15 @@ pub(crate) struct Reason {
     pub(crate) text: Option<String>,
 }
 
+/// How a Granule's code was left, when not by returning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Because the process is ending, for a reason that [`Ending`] knows.
+    Ending,
+    /// For this reason, which ends the process.
+    Because(Reason),
+}
+
 type Waker = Box<dyn Fn() + Send + Sync>;
 
 /// The end of one process, shared by all its threads and host calls.

@@ -14,17 +14,28 @@
 //! own; see [`GuestMemory`], the only way from host code into linear memory.
 
 mod abi;
+mod cache;
 mod config;
 mod ending;
+mod engine;
 mod error;
 mod granule;
+mod inspect;
 mod memory;
+mod module;
+mod process;
 mod stdio;
 mod sys;
+mod thread;
+mod trap;
 
 pub use config::{Dir, ProcessConfig};
 pub use ending::Ending;
+pub use engine::{Compiler, Engine, EngineConfig, Tier};
 pub use error::{Error, Result};
+pub use faabric_mpi::memory::OutOfBounds;
 pub use granule::Granule;
-pub use memory::{GuestMemory, OutOfBounds, StringError};
+pub use memory::{GuestMemory, StringError};
+pub use module::Module;
+pub use process::{Exit, Interrupter, Process};
 pub use stdio::{NoInput, Output, Pipe, PipeWriter, Stdin};

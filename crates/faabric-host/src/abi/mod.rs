@@ -16,6 +16,7 @@ pub(crate) mod mpi;
 pub(crate) mod wasi;
 
 use crate::granule::Granule;
+use crate::thread;
 use wasmer::{Function, FunctionEnv, StoreMut};
 
 /// Makes a host function in a store.
@@ -41,6 +42,7 @@ pub(crate) use functions;
 /// Every import module with its functions.
 pub(crate) const MODULES: &[(&str, &[Import])] = &[
     ("wasi_snapshot_preview1", wasi::FUNCTIONS),
+    ("wasi", thread::FUNCTIONS),
     ("mpi", mpi::FUNCTIONS),
 ];
 

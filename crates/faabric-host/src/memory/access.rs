@@ -10,6 +10,8 @@
 )]
 
 use crate::memory::region::Region;
+use faabric_mpi::memory::{Addr, Memory, OutOfBounds};
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -20,18 +22,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// that moment; memory never shrinks, so a check that passed stays valid.
 #[derive(Clone)]
 pub struct GuestMemory(Arc<Region>);
-
-/// An access beyond the end of a memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{len} bytes at address {at:#x} are not within the memory of {size} bytes")]
-pub struct OutOfBounds {
-    /// Where the access began.
-    pub at: u64,
-    /// How many bytes it wanted.
-    pub len: u64,
-    /// How many bytes the memory has.
-    pub size: u64,
-}
 
 /// Why a string cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +126,7 @@ impl GuestMemory {
     #[inline]
     pub fn read_u32(&self, at: u32) -> Result<u32, OutOfBounds> {
         if at.is_multiple_of(4) {
-            return self.load_u32(at, Ordering::Relaxed);
+            return Ok(u32::from_le(self.atomic_u32(at)?.load(Ordering::Relaxed)));
         }
         let mut bytes = [0; 4];
         self.read(at, &mut bytes)?;
@@ -150,27 +140,24 @@ impl GuestMemory {
     #[inline]
     pub fn write_u32(&self, at: u32, value: u32) -> Result<(), OutOfBounds> {
         if at.is_multiple_of(4) {
-            let pointer = self.pointer(u64::from(at), 4)?.cast::<u32>();
-            // SAFETY: within the memory and aligned, as checked.
-            let cell = unsafe { AtomicU32::from_ptr(pointer) };
-            cell.store(value.to_le(), Ordering::Relaxed);
+            self.atomic_u32(at)?.store(value.to_le(), Ordering::Relaxed);
             return Ok(());
         }
         self.write(at, &value.to_le_bytes())
     }
 
-    /// Loads the aligned `u32` at `at`, as an atomic instruction of the guest would.
-    pub(crate) fn load_u32(&self, at: u32, order: Ordering) -> Result<u32, OutOfBounds> {
+    /// The aligned `u32` at `at` (rounded down) as the atomic that it is for the guest.
+    pub(crate) fn atomic_u32(&self, at: u32) -> Result<&AtomicU32, OutOfBounds> {
         let pointer = self.pointer(u64::from(at & !3), 4)?.cast::<u32>();
-        // SAFETY: within the memory, and aligned: the base is a page's and `at` was rounded.
-        let cell = unsafe { AtomicU32::from_ptr(pointer) };
-        Ok(u32::from_le(cell.load(order)))
+        // SAFETY: within the memory, which lives as long as `self`, and aligned, since the
+        // base is a page's. What races with it is the guest, outside Rust's memory model.
+        Ok(unsafe { AtomicU32::from_ptr(pointer) })
     }
 
-    /// Loads the aligned `u64` at `at`, as an atomic instruction of the guest would.
+    /// Loads the aligned `u64` at `at` (rounded down), as an atomic of the guest would.
     pub(crate) fn load_u64(&self, at: u32, order: Ordering) -> Result<u64, OutOfBounds> {
         let pointer = self.pointer(u64::from(at & !7), 8)?.cast::<u64>();
-        // SAFETY: within the memory, and aligned: the base is a page's and `at` was rounded.
+        // SAFETY: as in `atomic_u32`.
         let cell = unsafe { AtomicU64::from_ptr(pointer) };
         Ok(u64::from_le(cell.load(order)))
     }
@@ -274,11 +261,16 @@ impl GuestMemory {
         Ok(())
     }
 
-    fn write_long(&self, at: u64, buf: &[u8]) -> Result<(), OutOfBounds> {
+    pub(crate) fn write_long(&self, at: u64, buf: &[u8]) -> Result<(), OutOfBounds> {
         let to = self.pointer(at, buf.len() as u64)?;
         // SAFETY: `pointer` checked the target; `buf` is host memory, so they are disjoint.
         unsafe { std::ptr::copy_nonoverlapping(buf.as_ptr(), to, buf.len()) };
         Ok(())
+    }
+
+    /// What this memory is in: for the trap report and for ending waits.
+    pub(crate) fn region(&self) -> &Arc<Region> {
+        &self.0
     }
 
     /// The host address of `len` accessible bytes at `at`.
@@ -300,6 +292,47 @@ impl GuestMemory {
             len,
             size: self.size(),
         }
+    }
+}
+
+impl Memory for GuestMemory {
+    fn size(&self) -> u64 {
+        self.size()
+    }
+
+    fn read(&self, at: Addr, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        self.read_long(at.0, buf)
+    }
+
+    fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds> {
+        self.write_long(at.0, buf)
+    }
+
+    fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
+        if let Some(to) = to.as_any().downcast_ref::<Self>() {
+            return self.copy(at.0, len, to, to_at.0);
+        }
+        // The other is host memory (a collective's scratch space): bounded pieces.
+        self.pointer(at.0, len)?;
+        let mut buf = vec![0; len.min(64 << 10) as usize];
+        let mut done = 0;
+        while done < len {
+            let piece = (len - done).min(buf.len() as u64);
+            let part = &mut buf[..piece as usize];
+            self.read_long(at.0 + done, part)?;
+            let target = to_at.0.checked_add(done).ok_or(OutOfBounds {
+                at: to_at.0,
+                len,
+                size: to.size(),
+            })?;
+            to.write(Addr(target), part)?;
+            done += piece;
+        }
+        Ok(())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

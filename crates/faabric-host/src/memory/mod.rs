@@ -4,9 +4,11 @@
 //!   compiled code --base + 32-bit address--> |  committed  |  no access ... guard  |  8 GiB
 //!   host calls    --GuestMemory (checked)--> |             |
 //! ```
-//! - [`linear`]: wasmer's view, made through our `Tunables`; grows in place.
+//! - [`region`]: the address space and its size; grows in place, never moves.
+//! - [`linear`]: wasmer's view of it, made through our `Tunables`.
 //! - [`access`]: [`GuestMemory`], the host's view: every access is checked against the
-//!   current size and copies bytes; no Rust reference into guest memory ever exists.
+//!   current size and copies bytes; no Rust reference into guest memory ever exists,
+//!   except to atomics.
 //! - [`wait`]: `memory.atomic.wait` and `notify`.
 
 mod access;
@@ -14,6 +16,7 @@ mod linear;
 mod region;
 mod wait;
 
-pub use access::{GuestMemory, OutOfBounds, StringError};
-pub(crate) use linear::Linear;
-pub(crate) use region::Region;
+pub use access::{GuestMemory, StringError};
+pub(crate) use faabric_mpi::memory::OutOfBounds;
+pub(crate) use linear::{Linear, ProcessTunables};
+pub(crate) use region::{INDEX_SPACE, PAGE, Region};

@@ -1,18 +1,24 @@
 //! The bytes of one linear memory and their size, shared by all who use them.
 
-use crate::memory::wait::Waiters;
 use crate::sys::Reservation;
 use parking_lot::Mutex;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes of a Wasm page.
 pub(crate) const PAGE: usize = 64 << 10;
 
+/// The most bytes a 32-bit memory can have.
+pub(crate) const INDEX_SPACE: usize = 4 << 30;
+
 /// The index space of a 32-bit memory, and as much again: an address plus the constant
 /// offset of the instruction, both 32 bits, and the up to 16 bytes accessed there, all
 /// stay inside. That is why compiled code checks no bounds.
-const RESERVED: usize = (8 << 30) + PAGE;
+const RESERVED: usize = 2 * INDEX_SPACE + PAGE;
+
+/// Huge pages are asked for from here on. Below lie a small program's data and stack,
+/// for which clearing 2 MiB at the first touch costs more than it saves.
+const HUGE_FROM: usize = 8 << 20;
 
 /// One linear memory's address space and size.
 ///
@@ -23,7 +29,7 @@ pub(crate) struct Region {
     size: AtomicUsize,
     limit: usize,
     growing: Mutex<()>,
-    pub(crate) waiters: Waiters,
+    ended: AtomicBool,
 }
 
 /// Why a memory did not grow.
@@ -42,14 +48,15 @@ impl Region {
             wanted: RESERVED as u64,
             source,
         })?;
+        reservation.advise_huge(HUGE_FROM, INDEX_SPACE);
         let region = Self {
             reservation,
             size: AtomicUsize::new(0),
-            limit: limit.min(4 << 30),
+            limit: limit.min(INDEX_SPACE),
             growing: Mutex::new(()),
-            waiters: Waiters::default(),
+            ended: AtomicBool::new(false),
         };
-        region.grow(size)?;
+        region.grow(size, |_| ())?;
         Ok(region)
     }
 
@@ -63,8 +70,9 @@ impl Region {
         self.size.load(Ordering::Acquire)
     }
 
-    /// Adds `delta` bytes of zeros and returns the size before.
-    pub(crate) fn grow(&self, delta: usize) -> Result<usize, GrowError> {
+    /// Adds `delta` bytes of zeros and returns the size before. `publish` is told the
+    /// new size; calls of it are in the order of growth.
+    pub(crate) fn grow(&self, delta: usize, publish: impl Fn(usize)) -> Result<usize, GrowError> {
         let _growing = self.growing.lock();
         let old = self.size();
         let new = old
@@ -81,6 +89,24 @@ impl Region {
                 source,
             })?;
         self.size.store(new, Ordering::Release);
+        publish(new);
         Ok(old)
+    }
+
+    /// From now on `memory.atomic.wait` returns instead of waiting.
+    pub(crate) fn end_waits(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// True after [`Region::end_waits`].
+    pub(crate) fn waits_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whether `address` of the host lies in this memory's reservation, and where: the
+    /// effective address (up to 33 bits) a faulting guest instruction used.
+    pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
+        let offset = address.checked_sub(self.base() as usize)?;
+        (offset < RESERVED).then_some(offset as u64)
     }
 }

@@ -1,5 +1,7 @@
 //! What only the operating system can do, one file a mechanism.
 
 mod reservation;
+mod signal;
 
 pub(crate) use reservation::Reservation;
+pub(crate) use signal::{Fault, filter_signals};
