@@ -1,0 +1,223 @@
+//! What workers say to each other about messages.
+//!
+//! ```text
+//!   eager:       Eager(envelope, data) -------->
+//!   rendezvous:  Ready(envelope, len, send) --->     the receive is found, now or later
+//!                <------------ Go(send, receive)
+//!                Data(receive), a stream ------>
+//!   credit:      <--------------- Credit(bytes)      eager bytes that were consumed
+//! ```
+//! The header is fixed for each kind, little-endian, and decoded with its length
+//! checked: a torn or foreign packet is an error, never a panic.
+//!
+//! ```text
+//!  0      1      4        8       16
+//!  | kind | 0 0 0| source | number | fields of the kind ...
+//! ```
+//! `source` is the sender's rank in the world; `number` counts the matchable
+//! packets (Eager, Ready) of that pair of ranks from 1, and is 0 in others: a gap or
+//! a repetition shows, and a moved rank can be told what it has seen already.
+
+use crate::matching::Envelope;
+use faabric_wire::id::Rank;
+
+/// One packet's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    /// Who sent it.
+    pub(crate) source: Rank,
+    /// Its place among the pair's matchable packets, or 0.
+    pub(crate) number: u64,
+    /// What it says.
+    pub(crate) body: Body,
+}
+
+/// What a packet says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// A message with all its data as the payload.
+    Eager { envelope: Envelope },
+    /// A message of `len` bytes waits at its sender under the name `send`.
+    Ready { envelope: Envelope, len: u64, send: u64 },
+    /// Send the data of `send`; it is to go to `receive`.
+    Go { send: u64, receive: u64 },
+    /// The data for `receive`, as a stream.
+    Data { receive: u64 },
+    /// `bytes` of eager data from you were taken out of the mailbox.
+    Credit { bytes: u64 },
+    /// The sender has finalized: nothing more comes from it.
+    Leave,
+}
+
+const EAGER: u8 = 1;
+const READY: u8 = 2;
+const GO: u8 = 3;
+const DATA: u8 = 4;
+const CREDIT: u8 = 5;
+const LEAVE: u8 = 6;
+
+/// The longest encoded header, in bytes.
+const LONGEST: usize = 48;
+
+/// An encoded header.
+pub(crate) struct Encoded {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Encoded {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn put_envelope(&mut self, e: &Envelope) {
+        self.put(&e.space.to_le_bytes());
+        self.put(&e.source.to_le_bytes());
+        self.put(&e.tag.to_le_bytes());
+    }
+}
+
+/// Bytes that are not a packet's header.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// No kind has this number.
+    #[error("no packet has kind {0}")]
+    Kind(u8),
+    /// The kind's header has another length.
+    #[error("a packet header of kind {kind} cannot have {len} bytes")]
+    Length { kind: u8, len: usize },
+    /// No bytes at all.
+    #[error("a packet without a header")]
+    Empty,
+}
+
+impl Packet {
+    /// The header as it travels.
+    pub(crate) fn encode(&self) -> Encoded {
+        let mut out = Encoded { bytes: [0; LONGEST], len: 0 };
+        let kind = match self.body {
+            Body::Eager { .. } => EAGER,
+            Body::Ready { .. } => READY,
+            Body::Go { .. } => GO,
+            Body::Data { .. } => DATA,
+            Body::Credit { .. } => CREDIT,
+            Body::Leave => LEAVE,
+        };
+        out.put(&[kind, 0, 0, 0]);
+        out.put(&self.source.0.to_le_bytes());
+        out.put(&self.number.to_le_bytes());
+        match self.body {
+            Body::Eager { envelope } => out.put_envelope(&envelope),
+            Body::Ready { envelope, len, send } => {
+                out.put_envelope(&envelope);
+                out.put(&len.to_le_bytes());
+                out.put(&send.to_le_bytes());
+            }
+            Body::Go { send, receive } => {
+                out.put(&send.to_le_bytes());
+                out.put(&receive.to_le_bytes());
+            }
+            Body::Data { receive } => out.put(&receive.to_le_bytes()),
+            Body::Credit { bytes } => out.put(&bytes.to_le_bytes()),
+            Body::Leave => {}
+        }
+        out
+    }
+
+    /// The packet that these bytes are.
+    ///
+    /// # Errors
+    /// [`Malformed`] when they are not exactly one header.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Packet, Malformed> {
+        let kind = *bytes.first().ok_or(Malformed::Empty)?;
+        let mut rest = Reader { bytes, at: 4 };
+        let torn = || Malformed::Length { kind, len: bytes.len() };
+        let parsed = (|| {
+            let source = Rank(rest.u32()?);
+            let number = rest.u64()?;
+            let body = match kind {
+                EAGER => Body::Eager { envelope: rest.envelope()? },
+                READY => Body::Ready { envelope: rest.envelope()?, len: rest.u64()?, send: rest.u64()? },
+                GO => Body::Go { send: rest.u64()?, receive: rest.u64()? },
+                DATA => Body::Data { receive: rest.u64()? },
+                CREDIT => Body::Credit { bytes: rest.u64()? },
+                LEAVE => Body::Leave,
+                _ => return Some(Err(Malformed::Kind(kind))),
+            };
+            Some(Ok(Packet { source, number, body }))
+        })();
+        let packet = parsed.ok_or_else(torn)??;
+        if rest.at == bytes.len() { Ok(packet) } else { Err(torn()) }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = self.bytes.get(self.at..self.at + N)?.try_into().ok()?;
+        self.at += N;
+        Some(bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn envelope(&mut self) -> Option<Envelope> {
+        Some(Envelope { space: self.u32()?, source: self.u32()? as i32, tag: self.u32()? as i32 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body() -> impl Strategy<Value = Body> {
+        let envelope = (any::<u32>(), any::<i32>(), any::<i32>())
+            .prop_map(|(space, source, tag)| Envelope { space, source, tag });
+        prop_oneof![
+            envelope.clone().prop_map(|envelope| Body::Eager { envelope }),
+            (envelope, any::<u64>(), any::<u64>())
+                .prop_map(|(envelope, len, send)| Body::Ready { envelope, len, send }),
+            (any::<u64>(), any::<u64>()).prop_map(|(send, receive)| Body::Go { send, receive }),
+            any::<u64>().prop_map(|receive| Body::Data { receive }),
+            any::<u64>().prop_map(|bytes| Body::Credit { bytes }),
+            Just(Body::Leave),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(source: u32, number: u64, body in body()) {
+            let packet = Packet { source: Rank(source), number, body };
+            prop_assert_eq!(Packet::decode(packet.encode().as_slice()), Ok(packet));
+        }
+
+        #[test]
+        fn a_torn_or_longer_packet_is_refused(body in body(), cut in 0usize..LONGEST, more in 1usize..9) {
+            let whole = Packet { source: Rank(3), number: 9, body }.encode();
+            let bytes = whole.as_slice();
+            prop_assert!(Packet::decode(&bytes[..cut.min(bytes.len() - 1)]).is_err());
+            prop_assert!(Packet::decode(&[bytes, &vec![0; more]].concat()).is_err());
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Packet::decode(&bytes);
+        }
+    }
+}
