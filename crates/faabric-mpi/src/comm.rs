@@ -47,6 +47,11 @@ pub(crate) struct Settings {
 }
 
 impl Comm {
+    /// The number of one of its two message spaces.
+    pub(crate) fn space(&self, context: Context) -> u32 {
+        self.id << 1 | context as u32
+    }
+
     /// How many ranks the local group has.
     pub(crate) fn size(&self) -> u32 {
         self.group.size()

@@ -1,31 +1,46 @@
-//! Point-to-point messages: what `MPI_Send`, `MPI_Recv` and the collectives stand on.
+//! The one way messages go: what `MPI_Send`, `MPI_Recv` and the collectives stand on.
+//!
+//! ```text
+//!              small, same worker       -> the receiver's inbox ring
+//!   send ----> larger, same worker      -> posted receive: one copy, memory to memory
+//!                                          none: buffered, or left for the receiver
+//!              other worker             -> remote.rs
+//! ```
+//! Matching happens under the receiver's lock, copying outside of it.
 
 use crate::comm::{Comm, Context};
-use crate::datatype::Datatype;
+pub(crate) use crate::data::Data;
+use crate::data::{View, received};
 use crate::error::{Class, Error, Result};
-use crate::memory::{Addr, Memory};
+use crate::inbox;
+use crate::mailbox::{BUFFERED_MAX, MESSAGE_COST, Message, Receive, Sending};
+use crate::matching::{Envelope, Pattern};
 use crate::rank::Rank;
 use crate::request::{Completion, Outcome};
+use crate::world::World;
 use std::sync::Arc;
 
-/// Where a message's data is.
-#[derive(Clone)]
-pub(crate) struct Data {
-    /// The memory that holds it.
-    pub(crate) memory: Arc<dyn Memory>,
-    /// Its first element's address (before the datatype's lower bound is added).
-    pub(crate) addr: Addr,
-    /// How many elements.
-    pub(crate) count: u64,
-    /// How each element lies in memory.
-    pub(crate) datatype: Arc<Datatype>,
+/// The longest unexpected message of this worker's ranks that is buffered, in bytes:
+/// it is copied under the receiver's lock.
+const EAGER: u64 = 8 * 1024;
+
+/// How a send ends (MPI 4.1, section 3.4). A buffered send is a standard one of a
+/// copy, a ready send is a standard one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// When the data may be overwritten.
+    Standard,
+    /// When the receive was found.
+    Synchronous,
 }
 
-impl Data {
-    /// Bytes of data, without gaps. None when that is more than a `u64` holds.
-    pub(crate) fn len(&self) -> Option<u64> {
-        self.count.checked_mul(self.datatype.size())
-    }
+/// An operation that was started.
+#[derive(Clone, Debug)]
+pub(crate) enum Started {
+    /// It has ended already.
+    Done(Outcome, Option<Error>),
+    /// Another thread will end it.
+    Pending(Arc<Completion>),
 }
 
 impl Rank {
@@ -40,11 +55,8 @@ impl Rank {
         tag: i32,
         data: Data,
     ) -> Result<Arc<Completion>> {
-        let _ = (comm, context, to, tag, data);
-        Err(Error::new(
-            Class::INTERN,
-            "point-to-point messages are not landed yet",
-        ))
+        let started = self.start_send(comm, context, to, tag, data.view(), Mode::Standard)?;
+        self.completion(started)
     }
 
     /// Starts receiving into `data` from rank `from` of `comm`.
@@ -56,11 +68,19 @@ impl Rank {
         tag: i32,
         data: Data,
     ) -> Result<Arc<Completion>> {
-        let _ = (comm, context, from, tag, data);
-        Err(Error::new(
-            Class::INTERN,
-            "point-to-point messages are not landed yet",
-        ))
+        let started = self.start_recv(comm, context, from as i32, tag, data.view())?;
+        self.completion(started)
+    }
+
+    fn completion(&self, started: Started) -> Result<Arc<Completion>> {
+        match started {
+            Started::Pending(completion) => Ok(completion),
+            Started::Done(outcome, error) => {
+                let completion = Completion::new(self.world_rank);
+                completion.end(outcome, error);
+                Ok(Arc::new(completion))
+            }
+        }
     }
 
     /// Waits until `c` is complete.
@@ -68,15 +88,156 @@ impl Rank {
     /// # Errors
     /// The message's own (truncation, say), or [`Error::interrupted`] when the job ends.
     pub(crate) fn complete(&self, c: &Completion) -> Result<Outcome> {
-        let _ = c;
-        Err(Error::new(
-            Class::INTERN,
-            "point-to-point messages are not landed yet",
-        ))
+        self.mailbox().wait(&self.world, || c.result())?
     }
 
-    /// Whether `c` is complete, without waiting.
+    /// Whether `c` is complete, without waiting; takes in what has arrived.
     pub(crate) fn is_complete(&self, c: &Completion) -> bool {
+        self.progress();
         c.is_complete()
     }
+
+    /// Takes in what has arrived in the ring.
+    pub(crate) fn progress(&self) {
+        let mailbox = self.mailbox();
+        if mailbox.inbox.has_next() {
+            drop(mailbox.open());
+        }
+    }
+
+    /// Starts a send. The data has not been checked.
+    pub(crate) fn start_send(
+        &self,
+        comm: &Comm,
+        context: Context,
+        to: u32,
+        tag: i32,
+        view: View<'_>,
+        mode: Mode,
+    ) -> Result<Started> {
+        let world = &*self.world;
+        let len = view.check()?;
+        let to = comm.peers().world_rank(to).ok_or_else(|| {
+            Error::new(Class::RANK, format!("dest: the communicator has no rank {to}"))
+        })?;
+        let envelope = Envelope { space: comm.space(context), source: comm.rank as i32, tag };
+        let Some(mailbox) = world.mailbox(to) else {
+            let synchronous = mode == Mode::Synchronous;
+            return world.send_remote(self.world_rank, to, envelope, view, len, synchronous);
+        };
+        if mode == Mode::Standard && len <= inbox::INLINE as u64 {
+            let mut bytes = [0; inbox::INLINE];
+            let bytes = &mut bytes[..len as usize];
+            view.read(bytes)?;
+            if mailbox.inbox.push(&envelope, bytes) {
+                mailbox.bell.ring();
+                return Ok(Started::Done(Outcome::EMPTY, None));
+            }
+        }
+        let mut state = mailbox.settle();
+        if let Some(receive) = state.queues.arrive(&envelope) {
+            drop(state);
+            return Ok(hand_over(world, view, len, &envelope, &receive));
+        }
+        let room = state.buffered + len + MESSAGE_COST <= BUFFERED_MAX;
+        let started = if mode == Mode::Standard && len <= EAGER && room {
+            let mut bytes = vec![0; len as usize].into_boxed_slice();
+            view.read(&mut bytes)?;
+            state.keep_bytes(envelope, bytes);
+            Started::Done(Outcome::EMPTY, None)
+        } else {
+            let completion = Arc::new(Completion::new(self.world_rank));
+            let sending = Sending { data: view.to_data(), completion: completion.clone() };
+            state.queues.keep(envelope, Message::Local(Arc::new(sending)));
+            Started::Pending(completion)
+        };
+        mailbox.bell.ring_locked();
+        Ok(started)
+    }
+
+    /// Starts a receive from rank `from` of the communicator, or `MPI_ANY_SOURCE`. The
+    /// data has not been checked.
+    pub(crate) fn start_recv(
+        &self,
+        comm: &Comm,
+        context: Context,
+        from: i32,
+        tag: i32,
+        view: View<'_>,
+    ) -> Result<Started> {
+        view.check()?;
+        let pattern = Pattern { space: comm.space(context), source: from, tag };
+        let mailbox = self.mailbox();
+        let mut state = mailbox.open();
+        let Some((envelope, message)) = state.queues.receive(&pattern) else {
+            let completion = Arc::new(Completion::new(self.world_rank));
+            let receive = Receive { data: view.to_data(), completion: completion.clone() };
+            state.queues.post(pattern, receive);
+            return Ok(Started::Pending(completion));
+        };
+        let credit = state.release(&message);
+        drop(state);
+        if let Some((from, bytes)) = credit {
+            self.world.give_credit(self.world_rank, from, bytes);
+        }
+        Ok(self.accept(envelope, message, view))
+    }
+
+    /// Takes a message that has left the unexpected queue.
+    pub(crate) fn accept(&self, envelope: Envelope, message: Message, view: View<'_>) -> Started {
+        let len = message.len();
+        match message {
+            Message::Buffered { bytes, .. } => {
+                let (outcome, mut error) =
+                    received(&envelope, len, view.len().unwrap_or(u64::MAX));
+                if let Err(e) = view.fill(&bytes) {
+                    error = Some(e);
+                }
+                Started::Done(outcome, error)
+            }
+            Message::Local(sending) => {
+                let (outcome, mut error) =
+                    received(&envelope, len, view.len().unwrap_or(u64::MAX));
+                let copied = sending.data.view().copy_to(&view);
+                self.world.finish(&sending.completion, Outcome::EMPTY, copied.clone().err());
+                if let Err(e) = copied {
+                    error = Some(e);
+                }
+                Started::Done(outcome, error)
+            }
+            Message::Remote { from, send, len } => {
+                let completion = Arc::new(Completion::new(self.world_rank));
+                let receive = Receive { data: view.to_data(), completion: completion.clone() };
+                self.world.pull(from, send, envelope, len, receive);
+                Started::Pending(completion)
+            }
+        }
+    }
+
+    /// Waits for an operation that was started.
+    pub(crate) fn finish(&self, started: Started) -> Result<Outcome> {
+        match started {
+            Started::Done(outcome, None) => Ok(outcome),
+            Started::Done(_, Some(error)) => Err(error),
+            Started::Pending(completion) => self.complete(&completion),
+        }
+    }
+}
+
+/// One copy from the sender's memory into that of a receive that waited for it.
+fn hand_over(
+    world: &World,
+    view: View<'_>,
+    len: u64,
+    envelope: &Envelope,
+    receive: &Receive,
+) -> Started {
+    let target = receive.data.view();
+    let (outcome, mut error) = received(envelope, len, target.len().unwrap_or(u64::MAX));
+    let copied = view.copy_to(&target).err();
+    if copied.is_some() {
+        error = copied.clone();
+    }
+    world.finish(&receive.completion, outcome, error);
+    Started::Done(Outcome::EMPTY, copied)
 }

@@ -45,8 +45,6 @@ pub(crate) enum Body {
     Data { receive: u64 },
     /// `bytes` of eager data from you were taken out of the mailbox.
     Credit { bytes: u64 },
-    /// The sender has finalized: nothing more comes from it.
-    Leave,
 }
 
 const EAGER: u8 = 1;
@@ -54,7 +52,6 @@ const READY: u8 = 2;
 const GO: u8 = 3;
 const DATA: u8 = 4;
 const CREDIT: u8 = 5;
-const LEAVE: u8 = 6;
 
 /// The longest encoded header, in bytes.
 const LONGEST: usize = 48;
@@ -106,7 +103,6 @@ impl Packet {
             Body::Go { .. } => GO,
             Body::Data { .. } => DATA,
             Body::Credit { .. } => CREDIT,
-            Body::Leave => LEAVE,
         };
         out.put(&[kind, 0, 0, 0]);
         out.put(&self.source.0.to_le_bytes());
@@ -124,7 +120,6 @@ impl Packet {
             }
             Body::Data { receive } => out.put(&receive.to_le_bytes()),
             Body::Credit { bytes } => out.put(&bytes.to_le_bytes()),
-            Body::Leave => {}
         }
         out
     }
@@ -146,7 +141,6 @@ impl Packet {
                 GO => Body::Go { send: rest.u64()?, receive: rest.u64()? },
                 DATA => Body::Data { receive: rest.u64()? },
                 CREDIT => Body::Credit { bytes: rest.u64()? },
-                LEAVE => Body::Leave,
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
             Some(Ok(Packet { source, number, body }))
@@ -196,7 +190,6 @@ mod tests {
             (any::<u64>(), any::<u64>()).prop_map(|(send, receive)| Body::Go { send, receive }),
             any::<u64>().prop_map(|receive| Body::Data { receive }),
             any::<u64>().prop_map(|bytes| Body::Credit { bytes }),
-            Just(Body::Leave),
         ]
     }
 

@@ -1,10 +1,34 @@
-//! One rank: what the guest's MPI calls reach. Methods are named as in MPI, in
-//! snake case without the prefix.
+//! One rank: what the guest's MPI calls reach.
+//!
+//! Methods are named as in MPI, in snake case without the prefix, and lie in the file
+//! of their chapter. This file has the rank itself and how the guest's handles and
+//! arguments become objects.
 
-use crate::handle::TypeHandle;
+use crate::abi;
+use crate::attribute::Keyvals;
+use crate::bsend::SendBuffer;
+use crate::comm::Comm;
+use crate::data::View;
+use crate::datatype::{Constructor, Counts, Datatype, Primitive};
+use crate::errhandler::{ErrorCodes, Errhandler};
+use crate::error::{Class, Error, Result};
+use crate::group::Group;
+use crate::handle::{
+    CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, MessageHandle, RequestHandle,
+    Table, TypeHandle,
+};
+use crate::info::Info;
+use crate::lifecycle::Phase;
+use crate::mailbox::Mailbox;
 use crate::memory::{Addr, Memory};
+use crate::probe::Matched;
+use crate::progress::Operations;
+use crate::request::Request;
 use crate::world::World;
+use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 /// A message buffer as the guest describes it; nothing about it is checked yet.
 #[derive(Clone, Copy, Debug)]
@@ -17,19 +41,173 @@ pub struct Buffer {
     pub datatype: TypeHandle,
 }
 
-/// One rank of a job, on this worker.
+/// One rank of a job, on this worker. Threads of its process may call it at once.
 pub struct Rank {
     pub(crate) world: Arc<World>,
     /// Its rank in `MPI_COMM_WORLD`.
     pub(crate) world_rank: u32,
     /// The guest's linear memory.
     pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) phase: Phase,
+    comm_world: Arc<Comm>,
+    comm_self: Arc<Comm>,
+    /// Its own copies of the predefined types, by handle: a count of references that
+    /// all ranks shared would be the busiest cache line of the worker.
+    predefined: Box<[Option<Arc<Datatype>>]>,
+    pub(crate) types: Mutex<Table<TypeHandle, Arc<Datatype>>>,
+    pub(crate) comms: Mutex<Table<CommHandle, Arc<Comm>>>,
+    pub(crate) groups: Mutex<Table<GroupHandle, Arc<Group>>>,
+    pub(crate) requests: Mutex<Table<RequestHandle, Request>>,
+    pub(crate) messages: Mutex<Table<MessageHandle, Matched>>,
+    pub(crate) errhandlers: Mutex<Table<ErrhandlerHandle, Errhandler>>,
+    pub(crate) error_codes: Mutex<ErrorCodes>,
+    pub(crate) infos: Mutex<Table<InfoHandle, Info>>,
+    pub(crate) keyvals: Keyvals,
+    pub(crate) operations: Operations,
+    pub(crate) send_buffer: SendBuffer,
+    /// The lowest communicator id that this rank has not used.
+    pub(crate) next_comm: AtomicU32,
 }
 
+/// The ids of the predefined communicators.
+const WORLD_ID: u32 = 0;
+const SELF_ID: u32 = 1;
+
+/// The first handle of a predefined datatype, and how many there can be.
+const FIRST_TYPE: u32 = 0x200;
+const TYPES: u32 = 0x100;
+
 impl Rank {
+    /// Rank `world_rank` of `world`, whose process has this linear memory.
+    ///
+    /// # Errors
+    /// `MPI_ERR_INTERN` when `world` does not run that rank here.
+    pub fn new(world: Arc<World>, world_rank: faabric_wire::id::Rank, memory: Arc<dyn Memory>) -> Result<Rank> {
+        let world_rank = world_rank.0;
+        world.own_mailbox(world_rank)?;
+        let everyone = Arc::new(Group::new((0..world.size()).collect()));
+        let alone = Arc::new(Group::new(vec![world_rank]));
+        let comm_world = Comm::new(WORLD_ID, everyone, world_rank);
+        comm_world.settings.lock().name = "MPI_COMM_WORLD".into();
+        let comm_self = Comm::new(SELF_ID, alone, 0);
+        comm_self.settings.lock().name = "MPI_COMM_SELF".into();
+        let predefined = (FIRST_TYPE..FIRST_TYPE + TYPES).map(|handle| {
+            let named = Constructor::Named(Primitive::from_handle(handle)?);
+            Datatype::new(named, Counts::Int).ok()
+        });
+        Ok(Rank {
+            world,
+            world_rank,
+            memory,
+            phase: Phase::default(),
+            comm_world: Arc::new(comm_world),
+            comm_self: Arc::new(comm_self),
+            predefined: predefined.collect(),
+            types: Mutex::default(),
+            comms: Mutex::default(),
+            groups: Mutex::default(),
+            requests: Mutex::default(),
+            messages: Mutex::default(),
+            errhandlers: Mutex::default(),
+            error_codes: Mutex::default(),
+            infos: Mutex::default(),
+            keyvals: Keyvals::default(),
+            operations: Operations::default(),
+            send_buffer: SendBuffer::default(),
+            next_comm: AtomicU32::new(SELF_ID + 1),
+        })
+    }
+
     /// The job it belongs to.
     #[must_use]
     pub fn world(&self) -> &Arc<World> {
         &self.world
     }
+
+    /// Its rank in `MPI_COMM_WORLD`.
+    #[must_use]
+    pub fn world_rank(&self) -> faabric_wire::id::Rank {
+        faabric_wire::id::Rank(self.world_rank)
+    }
+
+    /// The guest's linear memory.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<dyn Memory> {
+        &self.memory
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        self.world.mailbox(self.world_rank).expect("new() checked that the rank is local")
+    }
+
+    /// `MPI_COMM_WORLD`.
+    pub(crate) fn comm_world(&self) -> &Arc<Comm> {
+        &self.comm_world
+    }
+
+    /// The communicator that the guest names.
+    pub(crate) fn comm(&self, handle: CommHandle) -> Result<Cow<'_, Arc<Comm>>> {
+        match handle.raw() {
+            abi::MPI_COMM_WORLD => Ok(Cow::Borrowed(&self.comm_world)),
+            abi::MPI_COMM_SELF => Ok(Cow::Borrowed(&self.comm_self)),
+            _ => match self.comms.lock().get(handle) {
+                Some(comm) => Ok(Cow::Owned(comm.clone())),
+                None => Err(unknown(Class::COMM, "comm", handle, abi::MPI_COMM_NULL)),
+            },
+        }
+    }
+
+    /// The datatype that the guest names, committed or not.
+    pub(crate) fn datatype(&self, handle: TypeHandle) -> Result<Cow<'_, Arc<Datatype>>> {
+        let index = handle.raw().wrapping_sub(FIRST_TYPE) as usize;
+        if let Some(Some(datatype)) = self.predefined.get(index) {
+            return Ok(Cow::Borrowed(datatype));
+        }
+        match self.types.lock().get(handle) {
+            Some(datatype) => Ok(Cow::Owned(datatype.clone())),
+            None => Err(unknown(Class::TYPE, "datatype", handle, abi::MPI_DATATYPE_NULL)),
+        }
+    }
+
+    /// The datatype of a message buffer: it must be committed.
+    pub(crate) fn committed(&self, handle: TypeHandle) -> Result<Cow<'_, Arc<Datatype>>> {
+        let datatype = self.datatype(handle)?;
+        if datatype.is_committed() {
+            return Ok(datatype);
+        }
+        Err(Error::new(
+            Class::TYPE,
+            "datatype: it is not committed; call MPI_Type_commit first",
+        ))
+    }
+
+    /// A buffer of the guest, with the datatype that [`Rank::committed`] gave.
+    pub(crate) fn view<'a>(&'a self, buffer: &Buffer, datatype: &'a Arc<Datatype>) -> Result<View<'a>> {
+        let count = u64::try_from(buffer.count).map_err(|_| {
+            Error::new(Class::COUNT, format!("count: {} is negative", buffer.count))
+        })?;
+        Ok(View { memory: &self.memory, addr: buffer.addr, count, datatype })
+    }
+
+    /// Names a new object.
+    pub(crate) fn name<H: Handle, T>(table: &Mutex<Table<H, T>>, value: T) -> Result<H> {
+        table.lock().insert(value).map_err(|_| {
+            Error::new(Class::NO_MEM, format!("a rank cannot have more than 2^20 {}s", H::NAME))
+        })
+    }
+}
+
+/// A handle that names nothing of its kind.
+#[cold]
+pub(crate) fn unknown<H: Handle>(class: Class, argument: &str, handle: H, null: u32) -> Error {
+    let raw = handle.raw();
+    let kind = H::NAME;
+    Error::new(
+        class,
+        if raw == null {
+            format!("{argument}: the null handle is not a {kind}")
+        } else {
+            format!("{argument}: {raw:#x} is not a {kind}, or it was freed")
+        },
+    )
 }

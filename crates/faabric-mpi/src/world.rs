@@ -1,18 +1,199 @@
 //! One job's ranks on this worker.
+//!
+//! Every worker of a job has one [`World`]: the mailboxes of the ranks it runs, and a
+//! [`Fabric`] to the others. Threads of ranks, and the threads that deliver packets,
+//! all meet in the mailboxes; a world has no thread of its own.
+
+use crate::error::{Class, Error, Result};
+use crate::mailbox::Mailbox;
+use crate::remote::Remote;
+use crate::request::{Completion, Outcome};
+use faabric_wire::fabric::Fabric;
+use faabric_wire::id::{JobId, Rank};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// How many times a waiting rank looks before it sleeps, when every rank has a core.
+/// One look takes about 15 ns.
+const SPINS: u32 = 2_000;
+
+/// Where a job's ranks run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// The names of the job's workers.
+    pub workers: Vec<String>,
+    /// The worker of each rank, as an index into `workers`.
+    pub of_rank: Vec<u32>,
+    /// Which of the workers this is.
+    pub here: u32,
+}
+
+impl Placement {
+    /// All `size` ranks on one worker.
+    #[must_use]
+    pub fn single(size: u32, worker: impl Into<String>) -> Placement {
+        Placement { workers: vec![worker.into()], of_rank: vec![0; size as usize], here: 0 }
+    }
+}
+
+/// Why a job ended before its ranks did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The exit code of the job.
+    pub code: i32,
+    /// What happened, for the user.
+    pub reason: String,
+}
 
 /// One job on this worker: where its ranks are, and the mailboxes of those here.
-#[derive(Debug)]
 pub struct World {
-    size: u32,
+    job: JobId,
+    placement: Placement,
+    mailboxes: Box<[Option<Mailbox>]>,
+    pub(crate) remote: Remote,
+    ending: OnceLock<Ending>,
+    /// Cores that this worker's ranks share.
+    cores: u32,
+    /// Local ranks that have not finalized.
+    live: AtomicU32,
+    me: Weak<World>,
     /// What the collectives of this worker's ranks share.
     #[allow(dead_code, reason = "the in-worker collectives land next")]
     pub(crate) teams: crate::collective::Teams,
 }
 
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("job", &self.job)
+            .field("placement", &self.placement)
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
+    }
+}
+
 impl World {
+    /// The world of `job`. `fabric` reaches the ranks that `placement` has on other
+    /// workers; `cores` is how many cores the local ranks share.
+    #[must_use]
+    pub fn new(
+        job: JobId,
+        placement: Placement,
+        fabric: Option<Arc<dyn Fabric>>,
+        cores: u32,
+    ) -> Arc<World> {
+        let local = |&worker: &u32| (worker == placement.here).then(Mailbox::new);
+        let mailboxes: Box<[_]> = placement.of_rank.iter().map(local).collect();
+        let live = mailboxes.iter().flatten().count() as u32;
+        Arc::new_cyclic(|me| World {
+            job,
+            placement,
+            mailboxes,
+            remote: Remote::new(fabric),
+            ending: OnceLock::new(),
+            cores,
+            live: AtomicU32::new(live),
+            me: me.clone(),
+            teams: crate::collective::Teams::default(),
+        })
+    }
+
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
     /// How many ranks the job has.
     #[must_use]
     pub fn size(&self) -> u32 {
-        self.size
+        self.mailboxes.len() as u32
+    }
+
+    /// Where they run.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// The name of the worker that runs `rank`.
+    #[must_use]
+    pub fn worker_of(&self, rank: Rank) -> Option<&str> {
+        let worker = *self.placement.of_rank.get(rank.index())?;
+        self.placement.workers.get(worker as usize).map(String::as_str)
+    }
+
+    /// Whether `rank` runs on this worker.
+    #[must_use]
+    pub fn is_local(&self, rank: Rank) -> bool {
+        self.mailbox(rank.0).is_some()
+    }
+
+    /// The mailbox of a local rank.
+    pub(crate) fn mailbox(&self, world_rank: u32) -> Option<&Mailbox> {
+        self.mailboxes.get(world_rank as usize)?.as_ref()
+    }
+
+    /// This world, to be kept by what outlives the call.
+    pub(crate) fn arc(&self) -> Option<Arc<World>> {
+        self.me.upgrade()
+    }
+
+    /// Ends the job here: every blocked call of its ranks returns, and every later one
+    /// fails. Only the first ending counts. Telling the other workers is the caller's.
+    pub fn abort(&self, code: i32, reason: impl Into<String>) {
+        let _ = self.ending.set(Ending { code, reason: reason.into() });
+        for mailbox in self.mailboxes.iter().flatten() {
+            mailbox.bell.ring();
+        }
+    }
+
+    /// The connection to `worker` is gone for good: the job cannot go on.
+    pub fn lost(&self, worker: &str, reason: &str) {
+        self.abort(1, format!("the connection to worker {worker} is lost: {reason}"));
+    }
+
+    /// Why the job ended early, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ending> {
+        self.ending.get()
+    }
+
+    /// Fails once the job has ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.ending.get() {
+            None => Ok(()),
+            Some(ending) => Err(Error::interrupted(ending.reason.clone())),
+        }
+    }
+
+    /// How many times a waiting rank looks before it sleeps.
+    pub(crate) fn patience(&self) -> u32 {
+        if self.live.load(Ordering::Relaxed) > self.cores { 0 } else { SPINS }
+    }
+
+    /// A local rank is done with MPI: it no longer competes for cores.
+    pub(crate) fn leave(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Ends an operation of a local rank and wakes it.
+    pub(crate) fn finish(&self, completion: &Completion, outcome: Outcome, error: Option<Error>) {
+        completion.end(outcome, error);
+        self.wake(completion.owner());
+    }
+
+    /// Wakes a local rank that waits for something that changed without its lock.
+    pub(crate) fn wake(&self, world_rank: u32) {
+        if let Some(mailbox) = self.mailbox(world_rank) {
+            mailbox.bell.ring();
+        }
+    }
+
+    /// The mailbox of a rank that must be local.
+    pub(crate) fn own_mailbox(&self, world_rank: u32) -> Result<&Mailbox> {
+        self.mailbox(world_rank).ok_or_else(|| {
+            Error::new(Class::INTERN, format!("rank {world_rank} does not run on this worker"))
+        })
     }
 }

@@ -1,0 +1,459 @@
+//! The ends of requests: the Wait and Test families, cancelling, freeing and starting
+//! (MPI 4.1, sections 3.7.3 to 3.9).
+
+use crate::abi;
+use crate::error::{Class, Error, Result};
+use crate::guest::Guest;
+use crate::handle::RequestHandle;
+use crate::p2p::Started;
+use crate::rank::{Rank, unknown};
+use crate::request::{Completion, Kind, Outcome};
+use crate::status::Status;
+use std::sync::Arc;
+
+/// `MPI_REQUEST_NULL`.
+pub const NULL: RequestHandle = RequestHandle(abi::MPI_REQUEST_NULL);
+
+/// What a request that has ended gives.
+type Ended = (Outcome, Option<Error>);
+
+/// How far a request is.
+enum Look {
+    /// It is null, or persistent and inactive: not waited for.
+    Inactive,
+    Pending(Arc<Completion>),
+    Ended,
+}
+
+/// Several requests that ended in one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Several {
+    /// Which of the given requests, in the order given.
+    pub indices: Vec<usize>,
+    /// The status of each of them. `error` is set in each when `error` below is.
+    pub statuses: Vec<Status>,
+    /// `MPI_ERR_IN_STATUS`, when one of them failed.
+    pub error: Option<Error>,
+}
+
+impl Several {
+    fn push(&mut self, index: usize, (outcome, error): Ended) {
+        let mut status = Status::from(outcome);
+        if let Some(error) = error {
+            status.error = error.class.0;
+            let earlier = self.error.take().map(|e| e.message + "; ").unwrap_or_default();
+            let message = format!("{earlier}request {index}: {}", error.message);
+            self.error = Some(Error { class: Class::IN_STATUS, message });
+        }
+        self.indices.push(index);
+        self.statuses.push(status);
+    }
+}
+
+impl Rank {
+    fn look(&self, handle: RequestHandle) -> Result<Look> {
+        if handle == NULL {
+            return Ok(Look::Inactive);
+        }
+        let requests = self.requests.lock();
+        let request = requests.get(handle).ok_or_else(|| not_a_request(handle))?;
+        Ok(match &request.started {
+            None => Look::Inactive,
+            Some(Started::Done(..)) => Look::Ended,
+            Some(Started::Pending(c)) if c.is_complete() => Look::Ended,
+            Some(Started::Pending(c)) => Look::Pending(c.clone()),
+        })
+    }
+
+    /// Takes the result of a request that has ended: it is freed, or inactive if it is
+    /// persistent, and `handle` is what the guest's variable becomes.
+    fn retire(&self, guest: &mut dyn Guest, handle: &mut RequestHandle) -> Result<Ended> {
+        let mut requests = self.requests.lock();
+        let request = requests.get_mut(*handle).ok_or_else(|| not_a_request(*handle))?;
+        let Some(started) = request.started.take() else { return Ok((Outcome::EMPTY, None)) };
+        let mut generalized = None;
+        if let Kind::Generalized(of) = &request.kind {
+            generalized = Some(of.clone());
+        }
+        if !matches!(request.kind, Kind::Persistent(_)) {
+            requests.remove(*handle);
+            *handle = NULL;
+        }
+        drop(requests);
+        let ended = match started {
+            Started::Done(outcome, error) => (outcome, error),
+            Started::Pending(c) => (c.outcome(), c.result().and_then(Result::err)),
+        };
+        match generalized {
+            None => Ok(ended),
+            Some(of) => of.query_and_free(self, guest),
+        }
+    }
+
+    /// `MPI_Wait` (MPI 4.1, section 3.7.3).
+    ///
+    /// # Errors
+    /// What the operation failed with; `MPI_ERR_REQUEST` for what is no request.
+    pub fn wait(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<Status> {
+        match self.look(*request)? {
+            Look::Inactive => return Ok(Status::EMPTY),
+            Look::Ended => {}
+            Look::Pending(c) => self.wait_for(guest, || c.is_complete().then_some(()))?,
+        }
+        let (outcome, error) = self.retire(guest, request)?;
+        error.map_or(Ok(outcome.into()), Err)
+    }
+
+    /// `MPI_Test` (MPI 4.1, section 3.7.3): none while it is under way.
+    ///
+    /// # Errors
+    /// As [`Rank::wait`].
+    pub fn test(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<Option<Status>> {
+        self.advance(guest);
+        match self.look(*request)? {
+            Look::Inactive => Ok(Some(Status::EMPTY)),
+            Look::Pending(_) => {
+                self.yield_to_others()?;
+                Ok(None)
+            }
+            Look::Ended => {
+                let (outcome, error) = self.retire(guest, request)?;
+                error.map_or(Ok(Some(outcome.into())), Err)
+            }
+        }
+    }
+
+    /// `MPI_Waitall` (MPI 4.1, section 3.7.5): `indices` has all of them.
+    ///
+    /// # Errors
+    /// `MPI_ERR_REQUEST` for what is no request; requests' own are in the statuses.
+    pub fn waitall(&self, guest: &mut dyn Guest, requests: &mut [RequestHandle]) -> Result<Several> {
+        for &request in &*requests {
+            self.look(request)?;
+        }
+        let mut all = Several::default();
+        for (index, request) in requests.iter_mut().enumerate() {
+            if let Look::Pending(c) = self.look(*request)? {
+                self.wait_for(guest, || c.is_complete().then_some(()))?;
+            }
+            self.collect(guest, &mut all, index, request)?;
+        }
+        Ok(all)
+    }
+
+    /// `MPI_Testall` (MPI 4.1, section 3.7.5): none unless all have ended.
+    ///
+    /// # Errors
+    /// As [`Rank::waitall`].
+    pub fn testall(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<Several>> {
+        self.advance(guest);
+        let mut pending = false;
+        for &request in &*requests {
+            pending |= matches!(self.look(request)?, Look::Pending(_));
+        }
+        if pending {
+            self.yield_to_others()?;
+            return Ok(None);
+        }
+        let mut all = Several::default();
+        for (index, request) in requests.iter_mut().enumerate() {
+            self.collect(guest, &mut all, index, request)?;
+        }
+        Ok(Some(all))
+    }
+
+    /// `MPI_Waitany` (MPI 4.1, section 3.7.5): which one ended; none
+    /// (`MPI_UNDEFINED`) when none is active.
+    ///
+    /// # Errors
+    /// As [`Rank::wait`]; the index of the request that failed comes with its error.
+    pub fn waitany(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<(usize, Result<Status>)>> {
+        let Some(index) = self.wait_for_any(guest, requests)? else { return Ok(None) };
+        let (outcome, error) = self.retire(guest, &mut requests[index])?;
+        Ok(Some((index, error.map_or(Ok(outcome.into()), Err))))
+    }
+
+    /// `MPI_Testany` (MPI 4.1, section 3.7.5): the outer none while none has ended,
+    /// the inner none (`MPI_UNDEFINED`) when none is active.
+    ///
+    /// # Errors
+    /// As [`Rank::waitany`].
+    #[allow(clippy::type_complexity, reason = "flag, index and status, as the call returns them")]
+    pub fn testany(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<Option<(usize, Result<Status>)>>> {
+        self.advance(guest);
+        match self.first_ended(requests)? {
+            None => {
+                self.yield_to_others()?;
+                Ok(None)
+            }
+            Some(None) => Ok(Some(None)),
+            Some(Some(index)) => {
+                let (outcome, error) = self.retire(guest, &mut requests[index])?;
+                Ok(Some(Some((index, error.map_or(Ok(outcome.into()), Err)))))
+            }
+        }
+    }
+
+    /// `MPI_Waitsome` (MPI 4.1, section 3.7.5): at least one; none (`MPI_UNDEFINED`)
+    /// when none is active.
+    ///
+    /// # Errors
+    /// As [`Rank::waitall`].
+    pub fn waitsome(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<Several>> {
+        match self.wait_for_any(guest, requests)? {
+            None => Ok(None),
+            Some(_) => self.collect_ended(guest, requests).map(Some),
+        }
+    }
+
+    /// `MPI_Testsome` (MPI 4.1, section 3.7.5): perhaps no index; none
+    /// (`MPI_UNDEFINED`) when none is active.
+    ///
+    /// # Errors
+    /// As [`Rank::waitall`].
+    pub fn testsome(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<Several>> {
+        self.advance(guest);
+        if let Some(None) = self.first_ended(requests)? {
+            return Ok(None);
+        }
+        let some = self.collect_ended(guest, requests)?;
+        if some.indices.is_empty() {
+            self.yield_to_others()?;
+        }
+        Ok(Some(some))
+    }
+
+    fn collect_ended(&self, guest: &mut dyn Guest, requests: &mut [RequestHandle]) -> Result<Several> {
+        let mut some = Several::default();
+        for (index, request) in requests.iter_mut().enumerate() {
+            if let Look::Ended = self.look(*request)? {
+                self.collect(guest, &mut some, index, request)?;
+            }
+        }
+        Ok(some)
+    }
+
+    fn collect(
+        &self,
+        guest: &mut dyn Guest,
+        several: &mut Several,
+        index: usize,
+        request: &mut RequestHandle,
+    ) -> Result<()> {
+        let ended = match self.look(*request)? {
+            Look::Ended => self.retire(guest, request)?,
+            _ => (Outcome::EMPTY, None),
+        };
+        several.push(index, ended);
+        Ok(())
+    }
+
+    /// Outer none: some are active and none has ended. Inner none: none is active.
+    fn first_ended(&self, requests: &[RequestHandle]) -> Result<Option<Option<usize>>> {
+        let (mut active, mut first) = (false, None);
+        for (index, &request) in requests.iter().enumerate() {
+            match self.look(request)? {
+                Look::Inactive => {}
+                Look::Pending(_) => active = true,
+                Look::Ended => first = first.or(Some(index)),
+            }
+        }
+        Ok(match (first, active) {
+            (Some(index), _) => Some(Some(index)),
+            (None, true) => None,
+            (None, false) => Some(None),
+        })
+    }
+
+    fn wait_for_any(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &[RequestHandle],
+    ) -> Result<Option<usize>> {
+        if let Some(found) = self.first_ended(requests)? {
+            return Ok(found);
+        }
+        let mut pending = Vec::new();
+        for (index, &request) in requests.iter().enumerate() {
+            if let Look::Pending(c) = self.look(request)? {
+                pending.push((index, c));
+            }
+        }
+        let ended = || pending.iter().find(|(_, c)| c.is_complete()).map(|&(index, _)| index);
+        self.wait_for(guest, ended).map(Some)
+    }
+
+    /// A program that polls may keep the one it waits for from running: with more ranks
+    /// than cores, a fruitless test gives the core away.
+    pub(crate) fn yield_to_others(&self) -> Result<()> {
+        if self.world.patience() == 0 {
+            std::thread::yield_now();
+        }
+        self.world.check()
+    }
+
+    /// `MPI_Request_get_status` (MPI 4.1, section 3.7.6): as [`Rank::test`], but the
+    /// request stays.
+    ///
+    /// # Errors
+    /// As [`Rank::wait`].
+    pub fn request_get_status(
+        &self,
+        guest: &mut dyn Guest,
+        request: RequestHandle,
+    ) -> Result<Option<Status>> {
+        self.advance(guest);
+        match self.look(request)? {
+            Look::Inactive => return Ok(Some(Status::EMPTY)),
+            Look::Pending(_) => {
+                self.yield_to_others()?;
+                return Ok(None);
+            }
+            Look::Ended => {}
+        }
+        let requests = self.requests.lock();
+        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let generalized = match &found.kind {
+            Kind::Generalized(of) => Some(of.clone()),
+            _ => None,
+        };
+        let outcome = match &found.started {
+            Some(Started::Done(outcome, _)) => *outcome,
+            Some(Started::Pending(c)) => c.outcome(),
+            None => Outcome::EMPTY,
+        };
+        drop(requests);
+        match generalized {
+            None => Ok(Some(outcome.into())),
+            Some(of) => of.query(self, guest).map(|outcome| Some(outcome.into())),
+        }
+    }
+
+    /// `MPI_Request_free` (MPI 4.1, section 3.7.3): what is under way goes on.
+    ///
+    /// # Errors
+    /// `MPI_ERR_REQUEST` for what is no request.
+    pub fn request_free(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<()> {
+        let freed = self.requests.lock().remove(*request);
+        let freed = freed.ok_or_else(|| not_a_request(*request))?;
+        *request = NULL;
+        if let Kind::Generalized(of) = &freed.kind {
+            return of.release(guest);
+        }
+        if let Some(Started::Pending(completion)) = freed.started {
+            self.phase.detach(completion);
+        }
+        Ok(())
+    }
+
+    /// `MPI_Cancel` (MPI 4.1, section 3.8.4). A receive is cancelled unless it was
+    /// matched, a send if it waits for its receive on this worker.
+    ///
+    /// # Errors
+    /// `MPI_ERR_REQUEST` for what is no active request, or one that cannot be cancelled.
+    pub fn cancel(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
+        self.progress();
+        let requests = self.requests.lock();
+        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let kind = match &found.kind {
+            Kind::Persistent(recipe) => recipe.kind(),
+            kind => kind.clone(),
+        };
+        let started = found.started.clone();
+        drop(requests);
+        let Some(started) = started else {
+            return Err(Error::new(Class::REQUEST, "request: it is persistent and not active"));
+        };
+        let complete = !matches!(&started, Started::Pending(c) if !c.is_complete());
+        match (kind, started) {
+            (Kind::Operation, _) => Err(Error::new(
+                Class::REQUEST,
+                "request: a collective operation cannot be cancelled",
+            )),
+            (Kind::Generalized(of), _) => of.cancel(guest, complete),
+            (Kind::Receive, Started::Pending(c)) => {
+                self.cancel_receive(&c);
+                Ok(())
+            }
+            (Kind::Send { to: Some(to) }, Started::Pending(c)) => {
+                self.cancel_send(to, &c);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cancel_receive(&self, completion: &Arc<Completion>) {
+        let mut state = self.mailbox().open();
+        let withdrawn = state.queues.withdraw(|r| Arc::ptr_eq(&r.completion, completion));
+        drop(state);
+        if withdrawn.is_some() {
+            let outcome = Outcome { cancelled: true, ..Outcome::EMPTY };
+            self.world.finish(completion, outcome, None);
+        }
+    }
+
+    fn cancel_send(&self, to: u32, completion: &Arc<Completion>) {
+        let Some(mailbox) = self.world.mailbox(to) else { return };
+        let recalled = mailbox.lock().queues.recall(|message| message.is_of(completion));
+        if recalled.is_some() {
+            let outcome = Outcome { cancelled: true, ..Outcome::EMPTY };
+            self.world.finish(completion, outcome, None);
+        }
+    }
+
+    /// `MPI_Start` (MPI 4.1, section 3.9).
+    ///
+    /// # Errors
+    /// `MPI_ERR_REQUEST` for what is no inactive persistent request.
+    pub fn start(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
+        let requests = self.requests.lock();
+        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let Kind::Persistent(recipe) = &found.kind else {
+            return Err(Error::new(Class::REQUEST, "request: it is not persistent"));
+        };
+        if found.started.is_some() {
+            return Err(Error::new(Class::REQUEST, "request: it is active already"));
+        }
+        let recipe = recipe.clone();
+        drop(requests);
+        let started = recipe.start(self, guest)?;
+        if let Some(found) = self.requests.lock().get_mut(request) {
+            found.started = Some(started);
+        }
+        Ok(())
+    }
+
+    /// `MPI_Startall` (MPI 4.1, section 3.9).
+    ///
+    /// # Errors
+    /// As [`Rank::start`], for the first that fails.
+    pub fn startall(&self, guest: &mut dyn Guest, requests: &[RequestHandle]) -> Result<()> {
+        requests.iter().try_for_each(|&request| self.start(guest, request))
+    }
+}
+
+#[cold]
+fn not_a_request(handle: RequestHandle) -> Error {
+    unknown(Class::REQUEST, "request", handle, abi::MPI_REQUEST_NULL)
+}

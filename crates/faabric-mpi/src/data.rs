@@ -1,0 +1,179 @@
+//! A message's data where it lies: read, filled and copied through its datatype.
+
+use crate::datatype::{self, Cursor, Datatype, Side};
+use crate::error::{Class, Error, Result};
+use crate::matching::Envelope;
+use crate::memory::{Addr, Memory};
+use crate::request::Outcome;
+use std::sync::Arc;
+
+/// Where a message's data is.
+#[derive(Clone)]
+pub(crate) struct Data {
+    /// The memory that holds it.
+    pub(crate) memory: Arc<dyn Memory>,
+    /// The address that the datatype's offsets count from.
+    pub(crate) addr: Addr,
+    /// How many elements.
+    pub(crate) count: u64,
+    /// How each element lies in memory.
+    pub(crate) datatype: Arc<Datatype>,
+}
+
+/// [`Data`] that is only borrowed: what a call looks at before it knows whether the
+/// data must outlive it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) memory: &'a Arc<dyn Memory>,
+    pub(crate) addr: Addr,
+    pub(crate) count: u64,
+    pub(crate) datatype: &'a Arc<Datatype>,
+}
+
+impl Data {
+    /// The same, borrowed.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            memory: &self.memory,
+            addr: self.addr,
+            count: self.count,
+            datatype: &self.datatype,
+        }
+    }
+
+    /// Bytes of data, without gaps. None when that is more than a `u64` holds.
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.view().len()
+    }
+}
+
+impl<'a> View<'a> {
+    /// The same, kept beyond the call.
+    pub(crate) fn to_data(self) -> Data {
+        Data {
+            memory: self.memory.clone(),
+            addr: self.addr,
+            count: self.count,
+            datatype: self.datatype.clone(),
+        }
+    }
+
+    /// Bytes of data, without gaps. None when that is more than a `u64` holds.
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.count.checked_mul(self.datatype.size())
+    }
+
+    /// Where the data begins, if it is one stretch of bytes.
+    fn start(&self) -> Option<Addr> {
+        self.addr.offset(self.datatype.run_offset()?)
+    }
+
+    /// Checks that all bytes lie in memory, and gives their number. After that no
+    /// copy from or to this data can fail, because memory never shrinks.
+    pub(crate) fn check(&self) -> Result<u64> {
+        let len = self.datatype.bytes(i64::try_from(self.count).unwrap_or(i64::MAX))?;
+        if len == 0 {
+            return Ok(0);
+        }
+        let (first, end) = self.datatype.span(self.count)?;
+        let (first, end) =
+            (i128::from(self.addr.0) + i128::from(first), i128::from(self.addr.0) + i128::from(end));
+        let size = self.memory.size();
+        if first < 0 || end > i128::from(size) {
+            return Err(Error::new(
+                Class::BUFFER,
+                format!(
+                    "buffer: {} elements at address {:#x} reach from {first:#x} to {end:#x}, \
+                     the memory has {size:#x} bytes",
+                    self.count, self.addr.0
+                ),
+            ));
+        }
+        Ok(len)
+    }
+
+    /// Reads all data into `out`, which has exactly as many bytes.
+    pub(crate) fn read(&self, out: &mut [u8]) -> Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        match self.start() {
+            Some(at) => Ok(self.memory.read(at, out)?),
+            None => self.datatype.pack(&**self.memory, self.addr, self.count, out),
+        }
+    }
+
+    /// Fills the data's first bytes from `bytes`; what does not fit is left out.
+    pub(crate) fn fill(&self, bytes: &[u8]) -> Result<()> {
+        let fits = self.len().unwrap_or(u64::MAX).min(bytes.len() as u64) as usize;
+        let bytes = &bytes[..fits];
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match self.start() {
+            Some(at) => self.memory.write(at, bytes)?,
+            None => {
+                let mut cursor = Cursor::new(self.datatype.clone(), self.count)?;
+                cursor.write(&**self.memory, self.addr, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One copy from here to there, as much as fits.
+    pub(crate) fn copy_to(&self, to: &View<'a>) -> Result<()> {
+        let side = |view: &View<'a>| Side {
+            memory: &**view.memory,
+            addr: view.addr,
+            count: view.count,
+            datatype: view.datatype,
+        };
+        datatype::copy(side(self), side(to))?;
+        Ok(())
+    }
+}
+
+/// [`Data`] that is read or filled in pieces, in order.
+pub(crate) struct Stream {
+    data: Data,
+    cursor: Cursor,
+}
+
+impl Stream {
+    /// At the first byte of `data`.
+    ///
+    /// # Errors
+    /// When its length does not fit 64 bits.
+    pub(crate) fn new(data: Data) -> Result<Stream> {
+        let cursor = Cursor::new(data.datatype.clone(), data.count)?;
+        Ok(Stream { data, cursor })
+    }
+
+    /// Reads the next bytes.
+    pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<()> {
+        self.cursor.read(&*self.data.memory, self.data.addr, out)?;
+        Ok(())
+    }
+
+    /// Fills the next bytes; what does not fit is left out.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.cursor.write(&*self.data.memory, self.data.addr, bytes)?;
+        Ok(())
+    }
+}
+
+/// What a receive of a message ends with: its outcome, and the error when the message
+/// was longer than the buffer (MPI 4.1, section 3.2.4).
+pub(crate) fn received(envelope: &Envelope, len: u64, capacity: u64) -> (Outcome, Option<Error>) {
+    let outcome = Outcome::received(envelope, len.min(capacity));
+    let error = (len > capacity).then(|| {
+        Error::new(
+            Class::TRUNCATE,
+            format!(
+                "the message from rank {} with tag {} has {len} bytes, the receive buffer {capacity}",
+                envelope.source, envelope.tag
+            ),
+        )
+    });
+    (outcome, error)
+}

@@ -1,0 +1,188 @@
+//! The start and the end of MPI in a rank (MPI 4.1, section 11.2).
+//!
+//! ```text
+//!   before --Init--> active --Finalize--> finalized
+//! ```
+//! Calls that communicate or make objects are allowed only while active.
+
+use crate::abi;
+use crate::comm::{Comm, Context};
+use crate::data::Data;
+use crate::error::{Class, Error, Result};
+use crate::guest::Guest;
+use crate::handle::CommHandle;
+use crate::memory::{Addr, HostBuffer};
+use crate::rank::Rank;
+use crate::request::Completion;
+use parking_lot::Mutex;
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::ThreadId;
+
+const BEFORE: u8 = 0;
+const ACTIVE: u8 = 1;
+const FINALIZED: u8 = 2;
+
+/// Where a rank is between `MPI_Init` and `MPI_Finalize`.
+#[derive(Debug, Default)]
+pub(crate) struct Phase {
+    now: AtomicU8,
+    /// The thread that called `MPI_Init`, and the thread level it got.
+    main: OnceLock<(ThreadId, i32)>,
+    /// Operations whose requests were freed while they were under way.
+    detached: Mutex<Vec<Arc<Completion>>>,
+}
+
+impl Phase {
+    /// Remembers an operation that nobody waits for: `MPI_Finalize` does.
+    pub(crate) fn detach(&self, completion: Arc<Completion>) {
+        let mut detached = self.detached.lock();
+        detached.retain(|c| !c.is_complete());
+        detached.push(completion);
+    }
+}
+
+/// The tag of the messages within `MPI_Finalize`; collectives count theirs from 0 up.
+const TAG: i32 = i32::MAX;
+
+impl Rank {
+    /// `MPI_Init_thread`: the level of thread support that is given. Every level is
+    /// supported, so it is the one asked for.
+    ///
+    /// # Errors
+    /// `MPI_ERR_OTHER` when called twice, `MPI_ERR_ARG` for what is no level.
+    pub fn init_thread(&self, required: i32) -> Result<i32> {
+        if !(abi::MPI_THREAD_SINGLE..=abi::MPI_THREAD_MULTIPLE).contains(&required) {
+            return Err(Error::new(
+                Class::ARG,
+                format!("required: {required} is not one of the MPI_THREAD_ constants"),
+            ));
+        }
+        let now = &self.phase.now;
+        if now.compare_exchange(BEFORE, ACTIVE, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return Err(Error::new(Class::OTHER, "MPI_Init was called already"));
+        }
+        let _ = self.phase.main.set((std::thread::current().id(), required));
+        Ok(required)
+    }
+
+    /// `MPI_Init`.
+    ///
+    /// # Errors
+    /// As [`Rank::init_thread`].
+    pub fn init(&self) -> Result<()> {
+        self.init_thread(abi::MPI_THREAD_SINGLE).map(|_| ())
+    }
+
+    /// `MPI_Initialized`: whether `MPI_Init` was called, even if MPI is finalized.
+    #[must_use]
+    pub fn initialized(&self) -> bool {
+        self.phase.now.load(Ordering::Acquire) != BEFORE
+    }
+
+    /// `MPI_Finalized`. A process that ends while this is false and
+    /// [`Rank::initialized`] is true has broken the rules.
+    #[must_use]
+    pub fn finalized(&self) -> bool {
+        self.phase.now.load(Ordering::Acquire) == FINALIZED
+    }
+
+    /// `MPI_Query_thread`: the level that `MPI_Init_thread` gave.
+    ///
+    /// # Errors
+    /// Before `MPI_Init` and after `MPI_Finalize`.
+    pub fn query_thread(&self) -> Result<i32> {
+        self.check_active("MPI_Query_thread")?;
+        Ok(self.phase.main.get().map_or(abi::MPI_THREAD_SINGLE, |&(_, level)| level))
+    }
+
+    /// `MPI_Is_thread_main`: whether this thread called `MPI_Init`.
+    ///
+    /// # Errors
+    /// Before `MPI_Init` and after `MPI_Finalize`.
+    pub fn is_thread_main(&self) -> Result<bool> {
+        self.check_active("MPI_Is_thread_main")?;
+        let me = std::thread::current().id();
+        Ok(self.phase.main.get().is_some_and(|&(main, _)| main == me))
+    }
+
+    /// `MPI_Finalize`: runs the delete callbacks of `MPI_COMM_SELF`'s attributes, waits
+    /// until what was sent is delivered and every rank has come here.
+    ///
+    /// # Errors
+    /// `MPI_ERR_OTHER` when MPI is not active; what a callback returned.
+    pub fn finalize(&self, guest: &mut dyn Guest) -> Result<()> {
+        self.check_active("MPI_Finalize")?;
+        self.delete_all_attributes(guest, CommHandle(abi::MPI_COMM_SELF))?;
+        self.buffer_flush(guest)?;
+        let detached = std::mem::take(&mut *self.phase.detached.lock());
+        for completion in detached {
+            // A receive that nothing was sent to cannot keep the program from ending.
+            if !self.withdrawn(&completion) {
+                self.wait_for(guest, || completion.is_complete().then_some(()))?;
+            }
+        }
+        self.meet_all(guest)?;
+        self.phase.now.store(FINALIZED, Ordering::Release);
+        self.world.leave();
+        Ok(())
+    }
+
+    fn withdrawn(&self, completion: &Arc<Completion>) -> bool {
+        let mut state = self.mailbox().open();
+        state.queues.withdraw(|r| Arc::ptr_eq(&r.completion, completion)).is_some()
+    }
+
+    /// A dissemination barrier over all ranks of the job.
+    fn meet_all(&self, guest: &mut dyn Guest) -> Result<()> {
+        let comm = self.comm_world();
+        let (me, size) = (comm.rank, comm.size());
+        let nothing = self.nothing()?;
+        let mut distance = 1;
+        while distance < size {
+            let (to, from) = ((me + distance) % size, (me + size - distance) % size);
+            let context = Context::Collective;
+            let received = self.post_recv(comm, context, from, TAG, nothing.clone())?;
+            let sent = self.post_send(comm, context, to, TAG, nothing.clone())?;
+            self.wait_for(guest, || sent.result())??;
+            self.wait_for(guest, || received.result())??;
+            distance *= 2;
+        }
+        Ok(())
+    }
+
+    fn nothing(&self) -> Result<Data> {
+        let datatype = self.datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?.into_owned();
+        Ok(Data { memory: Arc::new(HostBuffer::default()), addr: Addr(0), count: 0, datatype })
+    }
+
+    /// `MPI_Abort`: ends the job with `code`. The other workers learn of it when this
+    /// rank's process ends with that code.
+    pub fn abort(&self, code: i32) -> Error {
+        let reason = format!("rank {} called MPI_Abort with code {code}", self.world_rank);
+        self.world.abort(code, reason.clone());
+        Error::interrupted(reason)
+    }
+
+    /// `MPI_Get_processor_name`: the worker's name.
+    #[must_use]
+    pub fn get_processor_name(&self) -> &str {
+        self.world.worker_of(self.world_rank()).unwrap_or("")
+    }
+
+    /// Fails unless MPI is active; `call` is what the guest called.
+    pub(crate) fn check_active(&self, call: &str) -> Result<()> {
+        match self.phase.now.load(Ordering::Acquire) {
+            ACTIVE => Ok(()),
+            BEFORE => Err(Error::new(Class::OTHER, format!("{call} was called before MPI_Init"))),
+            _ => Err(Error::new(Class::OTHER, format!("{call} was called after MPI_Finalize"))),
+        }
+    }
+
+    /// The communicator of a call that communicates.
+    pub(crate) fn active_comm(&self, handle: CommHandle) -> Result<Cow<'_, Arc<Comm>>> {
+        self.check_active("a communication call")?;
+        self.comm(handle)
+    }
+}

@@ -1,0 +1,209 @@
+//! What comes in for one rank, and what it is waiting for.
+//!
+//! ```text
+//!   senders of this worker --small--> inbox ring --drain--+
+//!        |                                                v (lock)
+//!        +------ not small, or the ring is full -----> posted | unexpected
+//!   links to other workers ---------------------------->        ^
+//!                                        receives, probes ------+
+//! ```
+//! Invariant: a message from the ring and one through the lock of the same sender
+//! are matched in the order sent: whoever takes the lock to put a message in drains
+//! everything that was begun in the ring before ([`Mailbox::settle`]).
+
+use crate::data::Data;
+use crate::error::Result;
+use crate::inbox::{Inbox, Tiny};
+use crate::matching::{Envelope, Queues};
+use crate::remote::{Incoming, Outgoing};
+use crate::request::Completion;
+use crate::wait::Doorbell;
+use crate::world::World;
+use faabric_wire::id::Rank;
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The most unexpected bytes a mailbox buffers for senders of this worker. Beyond it
+/// a sender waits for its receiver, however small the message.
+pub(crate) const BUFFERED_MAX: u64 = 1 << 20;
+
+/// What a buffered message counts for beside its data.
+pub(crate) const MESSAGE_COST: u64 = 64;
+
+/// A posted receive.
+#[derive(Clone)]
+pub(crate) struct Receive {
+    pub(crate) data: Data,
+    pub(crate) completion: Arc<Completion>,
+}
+
+/// A send whose data stays where it is until the receive is found.
+pub(crate) struct Sending {
+    pub(crate) data: Data,
+    pub(crate) completion: Arc<Completion>,
+}
+
+/// A message that came before its receive.
+pub(crate) enum Message {
+    /// All data is here. `from` is the sender on another worker that gets credit back.
+    Buffered { bytes: Box<[u8]>, from: Option<Rank> },
+    /// The data is in the memory of a rank on this worker.
+    Local(Arc<Sending>),
+    /// The data is on another worker, at rank `from`, under the name `send`.
+    Remote { from: Rank, send: u64, len: u64 },
+}
+
+impl Message {
+    /// Whether this is what the operation of `completion` sends.
+    pub(crate) fn is_of(&self, completion: &Arc<Completion>) -> bool {
+        matches!(self, Message::Local(sending) if Arc::ptr_eq(&sending.completion, completion))
+    }
+
+    /// Bytes of data.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Message::Buffered { bytes, .. } => bytes.len() as u64,
+            Message::Local(sending) => sending.data.len().unwrap_or(u64::MAX),
+            Message::Remote { len, .. } => *len,
+        }
+    }
+}
+
+/// What the mailbox's lock guards.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) queues: Queues<Receive, Message>,
+    /// Bytes (and message costs) of unexpected messages of this worker's ranks.
+    pub(crate) buffered: u64,
+    /// What came from each rank of other workers.
+    pub(crate) incoming: HashMap<u32, Incoming>,
+}
+
+impl State {
+    /// Keeps a message of this worker that no receive waits for.
+    pub(crate) fn keep_bytes(&mut self, envelope: Envelope, bytes: Box<[u8]>) {
+        self.buffered += bytes.len() as u64 + MESSAGE_COST;
+        self.queues.keep(envelope, Message::Buffered { bytes, from: None });
+    }
+
+    /// A message left the unexpected queue: what it took up is free again. The credit
+    /// to give to its sender on another worker, if it is time.
+    pub(crate) fn release(&mut self, message: &Message) -> Option<(Rank, u64)> {
+        let Message::Buffered { bytes, from } = message else { return None };
+        let len = bytes.len() as u64;
+        let Some(from) = *from else {
+            self.buffered -= len + MESSAGE_COST;
+            return None;
+        };
+        let credit = self.incoming.entry(from.0).or_default().receive(len)?;
+        Some((from, credit))
+    }
+
+    fn take_in(&mut self, tiny: &Tiny) {
+        match self.queues.arrive(&tiny.envelope) {
+            None => self.keep_bytes(tiny.envelope, tiny.bytes().into()),
+            Some(receive) => receive.fill(&tiny.envelope, tiny.bytes()),
+        }
+    }
+}
+
+impl Receive {
+    /// Ends the receive with a message that is here whole. Does not wake its owner.
+    pub(crate) fn fill(&self, envelope: &Envelope, bytes: &[u8]) {
+        let capacity = self.data.len().unwrap_or(u64::MAX);
+        let (outcome, mut error) = crate::data::received(envelope, bytes.len() as u64, capacity);
+        if let Err(e) = self.data.view().fill(bytes) {
+            error = Some(e);
+        }
+        self.completion.end(outcome, error);
+    }
+}
+
+/// One local rank's mailbox.
+pub(crate) struct Mailbox {
+    pub(crate) inbox: Inbox,
+    pub(crate) bell: Doorbell,
+    state: Mutex<State>,
+    /// What this rank has sent to ranks on other workers.
+    pub(crate) outgoing: Mutex<HashMap<u32, Arc<Outgoing>>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Mailbox {
+        Mailbox {
+            inbox: Inbox::new(),
+            bell: Doorbell::default(),
+            state: Mutex::default(),
+            outgoing: Mutex::default(),
+        }
+    }
+
+    /// The queues, with what has arrived in the ring taken in: for the receiver.
+    pub(crate) fn open(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        self.drain(&mut state);
+        state
+    }
+
+    /// The queues, with all that senders began to put into the ring taken in: for a
+    /// sender, whose own earlier messages may be in the ring behind one that another
+    /// sender has not finished.
+    pub(crate) fn settle(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        let goal = self.inbox.begun();
+        loop {
+            self.drain(&mut state);
+            if self.inbox.taken() >= goal {
+                return state;
+            }
+            // That sender is between two instructions, or lost its core there.
+            std::thread::yield_now();
+        }
+    }
+
+    /// The queues as they are: for messages of other workers, whose order has nothing
+    /// to do with the ring.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    fn drain(&self, state: &mut State) {
+        let mut any = false;
+        while let Some(tiny) = self.inbox.pop() {
+            state.take_in(&tiny);
+            any = true;
+        }
+        if any {
+            self.bell.ring_locked();
+        }
+    }
+
+    /// Waits until `ready` gives something, taking in what arrives.
+    ///
+    /// # Errors
+    /// When the job ends first.
+    pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+        loop {
+            for _ in 0..world.patience() {
+                if self.inbox.has_next() {
+                    drop(self.open());
+                }
+                if let Some(found) = ready() {
+                    return Ok(found);
+                }
+                std::hint::spin_loop();
+            }
+            let mut found = None;
+            self.bell.park(|| {
+                drop(self.open());
+                found = ready();
+                found.is_some() || world.ended().is_some()
+            });
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            world.check()?;
+        }
+    }
+}

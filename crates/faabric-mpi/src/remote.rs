@@ -1,0 +1,396 @@
+//! Messages between workers: eager, rendezvous, and the credit that bounds them.
+//!
+//! See [`crate::packet`] for what is said. A rendezvous send goes straight from the
+//! sender's memory to the link ([`Outflow`]) and from the link into the receiver's
+//! memory ([`Inflow`]), in pieces, through the datatypes' cursors.
+//!
+//! Flow control: a sender has at most [`WINDOW`] eager bytes in a receiver's mailbox
+//! that were not received yet; beyond it even small messages wait at the sender. So
+//! a mailbox holds at most `WINDOW` bytes a remote sender.
+
+use crate::abi;
+use crate::data::{Stream, View};
+use crate::error::{Class, Error, Result};
+use crate::mailbox::{MESSAGE_COST, Message, Receive, Sending};
+use crate::matching::Envelope;
+use crate::p2p::Started;
+use crate::packet::{Body, Packet};
+use crate::request::{Completion, Outcome};
+use crate::world::World;
+use faabric_wire::fabric::{Caller, Drain, Fabric, Gone, LinkError, Payload, Sink, Source};
+use faabric_wire::id::Rank;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The longest message between workers that is sent without asking first, in bytes.
+pub(crate) const EAGER: u64 = 64 * 1024;
+
+/// The most eager bytes one rank has under way to another, not received yet.
+pub(crate) const WINDOW: u64 = 512 * 1024;
+
+/// What a local rank has sent to one rank of another worker.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    /// The number of the last matchable packet. Held while the next is sent, so that
+    /// numbers go out in order.
+    number: Mutex<u64>,
+    /// Eager bytes under way: sent, and no credit came back for them.
+    unreceived: AtomicU64,
+}
+
+/// What a local rank has got from one rank of another worker.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    /// The number of the last matchable packet.
+    number: u64,
+    /// Eager bytes received since the last credit was given.
+    received: u64,
+}
+
+/// The world's side of operations that wait for another worker.
+pub(crate) struct Remote {
+    fabric: Option<Arc<dyn Fabric>>,
+    next: AtomicU64,
+    sends: Mutex<HashMap<u64, Arc<Sending>>>,
+    receives: Mutex<HashMap<u64, Receiving>>,
+}
+
+/// A receive that is matched and waits for its data.
+struct Receiving {
+    receive: Receive,
+    envelope: Envelope,
+    len: u64,
+}
+
+impl Remote {
+    pub(crate) fn new(fabric: Option<Arc<dyn Fabric>>) -> Remote {
+        Remote {
+            fabric,
+            next: AtomicU64::new(1),
+            sends: Mutex::default(),
+            receives: Mutex::default(),
+        }
+    }
+
+    fn name(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// What a packet costs of the window.
+fn cost(len: u64) -> u64 {
+    len + MESSAGE_COST
+}
+
+impl World {
+    /// Starts sending to a rank of another worker.
+    pub(crate) fn send_remote(
+        &self,
+        from: u32,
+        to: u32,
+        envelope: Envelope,
+        view: View<'_>,
+        len: u64,
+        synchronous: bool,
+    ) -> Result<Started> {
+        let outgoing = self.own_mailbox(from)?.outgoing.lock().entry(to).or_default().clone();
+        let mut number = outgoing.number.lock();
+        let packet = |number, body| Packet { source: Rank(from), number, body };
+        let room = outgoing.unreceived.load(Ordering::Relaxed) + cost(len) <= WINDOW;
+        if !synchronous && len <= EAGER && room {
+            let mut bytes = vec![0; len as usize];
+            view.read(&mut bytes)?;
+            outgoing.unreceived.fetch_add(cost(len), Ordering::Relaxed);
+            *number += 1;
+            let packet = packet(*number, Body::Eager { envelope });
+            self.dispatch(Rank(to), &packet, Payload::Bytes(&bytes), Caller::Rank)?;
+            return Ok(Started::Done(Outcome::EMPTY, None));
+        }
+        let completion = Arc::new(Completion::new(from));
+        let sending = Sending { data: view.to_data(), completion: completion.clone() };
+        let send = self.remote.name();
+        self.remote.sends.lock().insert(send, Arc::new(sending));
+        *number += 1;
+        let packet = packet(*number, Body::Ready { envelope, len, send });
+        self.dispatch(Rank(to), &packet, Payload::Empty, Caller::Rank)?;
+        Ok(Started::Pending(completion))
+    }
+
+    /// Asks for the data of a message that `receive` takes.
+    pub(crate) fn pull(&self, from: Rank, send: u64, envelope: Envelope, len: u64, receive: Receive) {
+        let name = self.remote.name();
+        let me = Rank(receive.completion.owner());
+        self.remote.receives.lock().insert(name, Receiving { receive, envelope, len });
+        let packet = Packet { source: me, number: 0, body: Body::Go { send, receive: name } };
+        self.dispatch_or_end(from, &packet);
+    }
+
+    /// Gives `from` credit back.
+    pub(crate) fn give_credit(&self, me: u32, from: Rank, bytes: u64) {
+        let packet = Packet { source: Rank(me), number: 0, body: Body::Credit { bytes } };
+        self.dispatch_or_end(from, &packet);
+    }
+
+    fn dispatch(&self, to: Rank, packet: &Packet, payload: Payload<'_>, caller: Caller) -> Result<()> {
+        let Some(fabric) = &self.remote.fabric else {
+            return Err(Error::new(
+                Class::INTERN,
+                format!("{to} is on another worker, and this world has no fabric to reach it"),
+            ));
+        };
+        fabric.send(to, packet.encode().as_slice(), payload, caller).map_err(|e| {
+            self.lost(&e.worker, &e.reason);
+            Error::interrupted(e.to_string())
+        })
+    }
+
+    /// Sends a packet without data that keeps the protocol going; it never waits.
+    fn dispatch_or_end(&self, to: Rank, packet: &Packet) {
+        if let Err(e) = self.dispatch(to, packet, Payload::Empty, Caller::Delivery) {
+            self.abort(1, e.message);
+        }
+    }
+
+    /// Handles a packet that is here whole.
+    fn handle(&self, to: Rank, packet: &Packet, payload: &[u8]) -> Result<(), String> {
+        match packet.body {
+            Body::Eager { envelope } => self.arrive_eager(to, packet, envelope, payload),
+            Body::Ready { envelope, len, send } => {
+                self.arrive_ready(to, packet, envelope, len, send)
+            }
+            Body::Go { send, receive } => self.push_data(packet.source, send, receive),
+            Body::Data { .. } => {
+                let mut inflow = self.inflow(packet)?;
+                inflow.write(payload);
+                Box::new(inflow).end();
+                Ok(())
+            }
+            Body::Credit { bytes } => {
+                let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
+                if let Some(outgoing) = mailbox.outgoing.lock().get(&packet.source.0) {
+                    let give = |now: u64| Some(now.saturating_sub(bytes));
+                    let order = Ordering::Relaxed;
+                    let _ = outgoing.unreceived.fetch_update(order, order, give);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn arrive_eager(
+        &self,
+        to: Rank,
+        packet: &Packet,
+        envelope: Envelope,
+        payload: &[u8],
+    ) -> Result<(), String> {
+        let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
+        let mut state = mailbox.lock();
+        let incoming = state.incoming.entry(packet.source.0).or_default();
+        if !incoming.is_next(packet)? {
+            return Ok(());
+        }
+        let Some(receive) = state.queues.arrive(&envelope) else {
+            let message = Message::Buffered { bytes: payload.into(), from: Some(packet.source) };
+            state.queues.keep(envelope, message);
+            mailbox.bell.ring_locked();
+            return Ok(());
+        };
+        let incoming = state.incoming.entry(packet.source.0).or_default();
+        let credit = incoming.receive(payload.len() as u64);
+        drop(state);
+        receive.fill(&envelope, payload);
+        self.wake(to.0);
+        if let Some(bytes) = credit {
+            self.give_credit(to.0, packet.source, bytes);
+        }
+        Ok(())
+    }
+
+    fn arrive_ready(
+        &self,
+        to: Rank,
+        packet: &Packet,
+        envelope: Envelope,
+        len: u64,
+        send: u64,
+    ) -> Result<(), String> {
+        let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
+        let mut state = mailbox.lock();
+        if !state.incoming.entry(packet.source.0).or_default().is_next(packet)? {
+            return Ok(());
+        }
+        match state.queues.arrive(&envelope) {
+            None => {
+                state.queues.keep(envelope, Message::Remote { from: packet.source, send, len });
+                mailbox.bell.ring_locked();
+            }
+            Some(receive) => {
+                drop(state);
+                self.pull(packet.source, send, envelope, len, receive);
+            }
+        }
+        Ok(())
+    }
+
+    /// The receive for our send `send` is found: its data goes out.
+    fn push_data(&self, to: Rank, send: u64, receive: u64) -> Result<(), String> {
+        let sending = self.remote.sends.lock().remove(&send);
+        let sending = sending.ok_or_else(|| format!("a request for send {send}, which is not"))?;
+        let world = self.arc().ok_or("a job that has ended")?;
+        let len = sending.data.len().unwrap_or(0);
+        let source = Rank(sending.completion.owner());
+        let packet = Packet { source, number: 0, body: Body::Data { receive } };
+        let stream = Stream::new(sending.data.clone()).map_err(|e| e.message)?;
+        let outflow = Outflow { stream, sending, world, ended: false };
+        let payload = if len == 0 {
+            Box::new(outflow).sent();
+            Payload::Empty
+        } else {
+            Payload::Stream(len, Box::new(outflow))
+        };
+        self.dispatch(to, &packet, payload, Caller::Delivery).map_err(|e| e.message)
+    }
+
+    fn inflow(&self, packet: &Packet) -> Result<Inflow, String> {
+        let Body::Data { receive } = packet.body else {
+            return Err("a stream of what is not rendezvous data".into());
+        };
+        let found = self.remote.receives.lock().remove(&receive);
+        let receiving = found.ok_or_else(|| format!("data for receive {receive}, which is not"))?;
+        let world = self.arc().ok_or("a job that has ended")?;
+        let stream = Stream::new(receiving.receive.data.clone()).map_err(|e| e.message)?;
+        Ok(Inflow { receiving, stream, world, error: None })
+    }
+
+    fn refuse(&self, to: Rank, what: &str) {
+        self.abort(1, format!("{to} got a packet that cannot be: {what}"));
+    }
+}
+
+impl Incoming {
+    /// Counts eager bytes that were received; the credit to give back, if it is time.
+    pub(crate) fn receive(&mut self, len: u64) -> Option<u64> {
+        self.received += cost(len);
+        (self.received >= WINDOW / 4).then(|| std::mem::take(&mut self.received))
+    }
+
+    /// Whether this packet is the next of its pair. A repeated one is not, and is
+    /// dropped; a gap is an error.
+    fn is_next(&mut self, packet: &Packet) -> Result<bool, String> {
+        if packet.number <= self.number {
+            return Ok(false);
+        }
+        if packet.number != self.number + 1 {
+            let (last, number, source) = (self.number, packet.number, packet.source);
+            return Err(format!("number {number} from {source} follows {last}: packets are lost"));
+        }
+        self.number = packet.number;
+        Ok(true)
+    }
+}
+
+impl Sink for World {
+    fn deliver(&self, to: Rank, header: &[u8], payload: &[u8]) {
+        let handled = Packet::decode(header)
+            .map_err(|e| e.to_string())
+            .and_then(|packet| self.handle(to, &packet, payload));
+        if let Err(what) = handled {
+            self.refuse(to, &what);
+        }
+    }
+
+    fn open(&self, to: Rank, header: &[u8], len: u64) -> Box<dyn Drain> {
+        let inflow = Packet::decode(header)
+            .map_err(|e| e.to_string())
+            .and_then(|packet| self.inflow(&packet))
+            .and_then(|inflow| {
+                let expected = inflow.receiving.len;
+                if expected == len {
+                    Ok(inflow)
+                } else {
+                    Err(format!("{len} bytes of data for a message of {expected}"))
+                }
+            });
+        match inflow {
+            Ok(inflow) => Box::new(inflow),
+            Err(what) => {
+                self.refuse(to, &what);
+                Box::new(Discard)
+            }
+        }
+    }
+
+    fn lost(&self, error: &LinkError) {
+        World::lost(self, &error.worker, &error.reason);
+    }
+}
+
+/// A rendezvous send on its way out.
+struct Outflow {
+    sending: Arc<Sending>,
+    stream: Stream,
+    world: Arc<World>,
+    ended: bool,
+}
+
+impl Source for Outflow {
+    fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone> {
+        if self.world.ended().is_some() {
+            return Err(Gone);
+        }
+        self.stream.read(buf).map_err(|_| Gone)
+    }
+
+    fn sent(mut self: Box<Self>) {
+        self.ended = true;
+        self.world.finish(&self.sending.completion, Outcome::EMPTY, None);
+    }
+}
+
+impl std::ops::Drop for Outflow {
+    fn drop(&mut self) {
+        if !self.ended {
+            let error = Error::interrupted("the connection was lost while a message was sent");
+            self.world.finish(&self.sending.completion, Outcome::EMPTY, Some(error));
+        }
+    }
+}
+
+/// A rendezvous receive whose data comes in. Dropped early only when the link is
+/// lost, which ends the job and so its receive.
+struct Inflow {
+    receiving: Receiving,
+    stream: Stream,
+    world: Arc<World>,
+    error: Option<Error>,
+}
+
+impl Drain for Inflow {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Err(e) = self.stream.write(bytes) {
+            self.error.get_or_insert(e);
+        }
+    }
+
+    fn end(self: Box<Self>) {
+        let Receiving { receive, envelope, len } = &self.receiving;
+        let capacity = receive.data.len().unwrap_or(u64::MAX);
+        let (outcome, truncated) = crate::data::received(envelope, *len, capacity);
+        let error = self.error.clone().or(truncated);
+        self.world.finish(&receive.completion, outcome, error);
+    }
+}
+
+/// Takes the payload of a packet that was refused.
+struct Discard;
+
+impl Drain for Discard {
+    fn write(&mut self, _: &[u8]) {}
+    fn end(self: Box<Self>) {}
+}
+
+const _: () = assert!(EAGER <= faabric_wire::fabric::MAX_INLINE as u64);
+const _: () = assert!(EAGER + MESSAGE_COST <= WINDOW && abi::MPI_ANY_SOURCE < 0);
