@@ -57,7 +57,13 @@ impl Rank {
     /// When the job ends meanwhile.
     pub fn buffer_detach(&self, guest: &mut dyn Guest) -> Result<(u32, i64)> {
         self.buffer_flush(guest)?;
-        Ok(self.send_buffer.state.lock().attached.take().unwrap_or((0, 0)))
+        Ok(self
+            .send_buffer
+            .state
+            .lock()
+            .attached
+            .take()
+            .unwrap_or((0, 0)))
     }
 
     /// `MPI_Buffer_flush`: waits until every buffered message is delivered.
@@ -76,7 +82,11 @@ impl Rank {
     /// `MPI_Buffer_iflush`: the messages that are to be delivered before it is complete.
     pub(crate) fn buffered_under_way(&self) -> Vec<Arc<Completion>> {
         let state = self.send_buffer.state.lock();
-        state.under_way.iter().map(|(completion, _)| completion.clone()).collect()
+        state
+            .under_way
+            .iter()
+            .map(|(completion, _)| completion.clone())
+            .collect()
     }
 
     /// Starts a buffered send: it is always done at once.
@@ -94,7 +104,11 @@ impl Rank {
         let context = Context::PointToPoint;
         match self.start_send(comm, context, dest, tag, data.view(), Mode::Standard)? {
             Started::Pending(completion) => {
-                self.send_buffer.state.lock().under_way.push((completion, needed));
+                self.send_buffer
+                    .state
+                    .lock()
+                    .under_way
+                    .push((completion, needed));
                 Ok(Started::Done(Outcome::EMPTY, None))
             }
             done => Ok(done),
@@ -104,7 +118,9 @@ impl Rank {
     /// Checks that the attached buffer has room for `needed` bytes.
     fn reserve(&self, needed: u64) -> Result<()> {
         let mut state = self.send_buffer.state.lock();
-        state.under_way.retain(|(completion, _)| !completion.is_complete());
+        state
+            .under_way
+            .retain(|(completion, _)| !completion.is_complete());
         let Some((addr, size)) = state.attached else {
             return Err(Error::new(
                 Class::BUFFER,

@@ -1,10 +1,14 @@
 //! Communicators: a group of ranks and a message space of its own.
 
+use crate::abi;
+use crate::attribute::Attributes;
 use crate::group::Group;
+use crate::handle::CommHandle;
+use crate::info::Info;
 use crate::topology::Topology;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Which of a communicator's two message spaces: what collectives send can never
 /// match what the program receives.
@@ -29,6 +33,8 @@ pub(crate) struct Comm {
     pub(crate) remote: Option<Arc<Group>>,
     /// A Cartesian or graph topology, when one was attached.
     pub(crate) topology: Option<Arc<Topology>>,
+    /// The guest's handle, for what must name it without being asked about it.
+    pub(crate) handle: AtomicU32,
     /// What the program may change later.
     pub(crate) settings: Mutex<Settings>,
     /// What collective operations keep here.
@@ -36,20 +42,52 @@ pub(crate) struct Comm {
 }
 
 /// The parts of a communicator that calls may change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     /// `MPI_Comm_set_name`.
     pub(crate) name: String,
-    /// Attribute values by keyval handle.
-    pub(crate) attributes: BTreeMap<u32, u32>,
+    /// What the program attached to it.
+    pub(crate) attributes: Attributes,
     /// The error handler's handle.
     pub(crate) errhandler: u32,
+    /// `MPI_Comm_set_info`.
+    pub(crate) info: Info,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            name: String::new(),
+            attributes: Attributes::default(),
+            errhandler: abi::MPI_ERRORS_ARE_FATAL,
+            info: Info::default(),
+        }
+    }
 }
 
 impl Comm {
+    /// An intracommunicator of `group`, in which this rank is `rank`.
+    pub(crate) fn new(id: u32, group: Arc<Group>, rank: u32) -> Comm {
+        Comm {
+            id,
+            group,
+            rank,
+            remote: None,
+            topology: None,
+            handle: AtomicU32::new(abi::MPI_COMM_NULL),
+            settings: Mutex::default(),
+            collective: crate::collective::State::default(),
+        }
+    }
+
     /// The number of one of its two message spaces.
     pub(crate) fn space(&self, context: Context) -> u32 {
         self.id << 1 | context as u32
+    }
+
+    /// The guest's handle for it.
+    pub(crate) fn handle(&self) -> CommHandle {
+        CommHandle(self.handle.load(Ordering::Relaxed))
     }
 
     /// How many ranks the local group has.

@@ -41,9 +41,17 @@ impl Several {
         let mut status = Status::from(outcome);
         if let Some(error) = error {
             status.error = error.class.0;
-            let earlier = self.error.take().map(|e| e.message + "; ").unwrap_or_default();
+            let earlier = self
+                .error
+                .take()
+                .map(|e| e.message + "; ")
+                .unwrap_or_default();
             let message = format!("{earlier}request {index}: {}", error.message);
-            self.error = Some(Error { class: Class::IN_STATUS, message });
+            self.error = Some(Error {
+                class: Class::IN_STATUS,
+                message,
+                on: error.on,
+            });
         }
         self.indices.push(index);
         self.statuses.push(status);
@@ -69,8 +77,13 @@ impl Rank {
     /// persistent, and `handle` is what the guest's variable becomes.
     fn retire(&self, guest: &mut dyn Guest, handle: &mut RequestHandle) -> Result<Ended> {
         let mut requests = self.requests.lock();
-        let request = requests.get_mut(*handle).ok_or_else(|| not_a_request(*handle))?;
-        let Some(started) = request.started.take() else { return Ok((Outcome::EMPTY, None)) };
+        let request = requests
+            .get_mut(*handle)
+            .ok_or_else(|| not_a_request(*handle))?;
+        let Some(started) = request.started.take() else {
+            return Ok((Outcome::EMPTY, None));
+        };
+        let on = request.comm.handle();
         let mut generalized = None;
         if let Kind::Generalized(of) = &request.kind {
             generalized = Some(of.clone());
@@ -80,12 +93,12 @@ impl Rank {
             *handle = NULL;
         }
         drop(requests);
-        let ended = match started {
+        let (outcome, error) = match started {
             Started::Done(outcome, error) => (outcome, error),
             Started::Pending(c) => (c.outcome(), c.result().and_then(Result::err)),
         };
         match generalized {
-            None => Ok(ended),
+            None => Ok((outcome, error.map(|e| Error { on: Some(on), ..e }))),
             Some(of) => of.query_and_free(self, guest),
         }
     }
@@ -108,7 +121,11 @@ impl Rank {
     ///
     /// # Errors
     /// As [`Rank::wait`].
-    pub fn test(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<Option<Status>> {
+    pub fn test(
+        &self,
+        guest: &mut dyn Guest,
+        request: &mut RequestHandle,
+    ) -> Result<Option<Status>> {
         self.advance(guest);
         match self.look(*request)? {
             Look::Inactive => Ok(Some(Status::EMPTY)),
@@ -127,7 +144,11 @@ impl Rank {
     ///
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no request; requests' own are in the statuses.
-    pub fn waitall(&self, guest: &mut dyn Guest, requests: &mut [RequestHandle]) -> Result<Several> {
+    pub fn waitall(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Several> {
         for &request in &*requests {
             self.look(request)?;
         }
@@ -176,7 +197,9 @@ impl Rank {
         guest: &mut dyn Guest,
         requests: &mut [RequestHandle],
     ) -> Result<Option<(usize, Result<Status>)>> {
-        let Some(index) = self.wait_for_any(guest, requests)? else { return Ok(None) };
+        let Some(index) = self.wait_for_any(guest, requests)? else {
+            return Ok(None);
+        };
         let (outcome, error) = self.retire(guest, &mut requests[index])?;
         Ok(Some((index, error.map_or(Ok(outcome.into()), Err))))
     }
@@ -186,7 +209,10 @@ impl Rank {
     ///
     /// # Errors
     /// As [`Rank::waitany`].
-    #[allow(clippy::type_complexity, reason = "flag, index and status, as the call returns them")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "flag, index and status, as the call returns them"
+    )]
     pub fn testany(
         &self,
         guest: &mut dyn Guest,
@@ -243,7 +269,11 @@ impl Rank {
         Ok(Some(some))
     }
 
-    fn collect_ended(&self, guest: &mut dyn Guest, requests: &mut [RequestHandle]) -> Result<Several> {
+    fn collect_ended(
+        &self,
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Several> {
         let mut some = Several::default();
         for (index, request) in requests.iter_mut().enumerate() {
             if let Look::Ended = self.look(*request)? {
@@ -299,7 +329,12 @@ impl Rank {
                 pending.push((index, c));
             }
         }
-        let ended = || pending.iter().find(|(_, c)| c.is_complete()).map(|&(index, _)| index);
+        let ended = || {
+            pending
+                .iter()
+                .find(|(_, c)| c.is_complete())
+                .map(|&(index, _)| index)
+        };
         self.wait_for(guest, ended).map(Some)
     }
 
@@ -332,7 +367,9 @@ impl Rank {
             Look::Ended => {}
         }
         let requests = self.requests.lock();
-        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let found = requests
+            .get(request)
+            .ok_or_else(|| not_a_request(request))?;
         let generalized = match &found.kind {
             Kind::Generalized(of) => Some(of.clone()),
             _ => None,
@@ -374,7 +411,9 @@ impl Rank {
     pub fn cancel(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
         self.progress();
         let requests = self.requests.lock();
-        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let found = requests
+            .get(request)
+            .ok_or_else(|| not_a_request(request))?;
         let kind = match &found.kind {
             Kind::Persistent(recipe) => recipe.kind(),
             kind => kind.clone(),
@@ -382,7 +421,10 @@ impl Rank {
         let started = found.started.clone();
         drop(requests);
         let Some(started) = started else {
-            return Err(Error::new(Class::REQUEST, "request: it is persistent and not active"));
+            return Err(Error::new(
+                Class::REQUEST,
+                "request: it is persistent and not active",
+            ));
         };
         let complete = !matches!(&started, Started::Pending(c) if !c.is_complete());
         match (kind, started) {
@@ -405,19 +447,32 @@ impl Rank {
 
     fn cancel_receive(&self, completion: &Arc<Completion>) {
         let mut state = self.mailbox().open();
-        let withdrawn = state.queues.withdraw(|r| Arc::ptr_eq(&r.completion, completion));
+        let withdrawn = state
+            .queues
+            .withdraw(|r| Arc::ptr_eq(&r.completion, completion));
         drop(state);
         if withdrawn.is_some() {
-            let outcome = Outcome { cancelled: true, ..Outcome::EMPTY };
+            let outcome = Outcome {
+                cancelled: true,
+                ..Outcome::EMPTY
+            };
             self.world.finish(completion, outcome, None);
         }
     }
 
     fn cancel_send(&self, to: u32, completion: &Arc<Completion>) {
-        let Some(mailbox) = self.world.mailbox(to) else { return };
-        let recalled = mailbox.lock().queues.recall(|message| message.is_of(completion));
+        let Some(mailbox) = self.world.mailbox(to) else {
+            return;
+        };
+        let recalled = mailbox
+            .lock()
+            .queues
+            .recall(|message| message.is_of(completion));
         if recalled.is_some() {
-            let outcome = Outcome { cancelled: true, ..Outcome::EMPTY };
+            let outcome = Outcome {
+                cancelled: true,
+                ..Outcome::EMPTY
+            };
             self.world.finish(completion, outcome, None);
         }
     }
@@ -428,7 +483,9 @@ impl Rank {
     /// `MPI_ERR_REQUEST` for what is no inactive persistent request.
     pub fn start(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
         let requests = self.requests.lock();
-        let found = requests.get(request).ok_or_else(|| not_a_request(request))?;
+        let found = requests
+            .get(request)
+            .ok_or_else(|| not_a_request(request))?;
         let Kind::Persistent(recipe) = &found.kind else {
             return Err(Error::new(Class::REQUEST, "request: it is not persistent"));
         };
@@ -449,7 +506,9 @@ impl Rank {
     /// # Errors
     /// As [`Rank::start`], for the first that fails.
     pub fn startall(&self, guest: &mut dyn Guest, requests: &[RequestHandle]) -> Result<()> {
-        requests.iter().try_for_each(|&request| self.start(guest, request))
+        requests
+            .iter()
+            .try_for_each(|&request| self.start(guest, request))
     }
 }
 

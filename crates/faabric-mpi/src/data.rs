@@ -71,13 +71,17 @@ impl<'a> View<'a> {
     /// Checks that all bytes lie in memory, and gives their number. After that no
     /// copy from or to this data can fail, because memory never shrinks.
     pub(crate) fn check(&self) -> Result<u64> {
-        let len = self.datatype.bytes(i64::try_from(self.count).unwrap_or(i64::MAX))?;
+        let len = self
+            .datatype
+            .bytes(i64::try_from(self.count).unwrap_or(i64::MAX))?;
         if len == 0 {
             return Ok(0);
         }
         let (first, end) = self.datatype.span(self.count)?;
-        let (first, end) =
-            (i128::from(self.addr.0) + i128::from(first), i128::from(self.addr.0) + i128::from(end));
+        let (first, end) = (
+            i128::from(self.addr.0) + i128::from(first),
+            i128::from(self.addr.0) + i128::from(end),
+        );
         let size = self.memory.size();
         if first < 0 || end > i128::from(size) {
             return Err(Error::new(
@@ -99,7 +103,9 @@ impl<'a> View<'a> {
         }
         match self.start() {
             Some(at) => Ok(self.memory.read(at, out)?),
-            None => self.datatype.pack(&**self.memory, self.addr, self.count, out),
+            None => self
+                .datatype
+                .pack(&**self.memory, self.addr, self.count, out),
         }
     }
 
@@ -157,7 +163,8 @@ impl Stream {
 
     /// Fills the next bytes; what does not fit is left out.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.cursor.write(&*self.data.memory, self.data.addr, bytes)?;
+        self.cursor
+            .write(&*self.data.memory, self.data.addr, bytes)?;
         Ok(())
     }
 }

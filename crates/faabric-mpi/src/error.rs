@@ -1,5 +1,6 @@
 //! What an MPI call can fail with.
 
+use crate::handle::CommHandle;
 use crate::memory::OutOfBounds;
 use std::fmt;
 
@@ -127,6 +128,8 @@ pub struct Error {
     pub class: Class,
     /// Names the argument and what is allowed, for the person who reads the output.
     pub message: String,
+    /// Whose error handler it goes to, where that is not the communicator of the call.
+    pub on: Option<CommHandle>,
 }
 
 impl Error {
@@ -137,6 +140,7 @@ impl Error {
         Error {
             class,
             message: message.into(),
+            on: None,
         }
     }
 

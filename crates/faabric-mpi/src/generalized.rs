@@ -40,9 +40,16 @@ impl Rank {
     pub fn grequest_start(&self, callbacks: Callbacks) -> Result<RequestHandle> {
         self.check_active("MPI_Grequest_start")?;
         let completion = Arc::new(Completion::new(self.world_rank));
-        let of = Generalized { callbacks, completion: completion.clone() };
+        let of = Generalized {
+            callbacks,
+            completion: completion.clone(),
+        };
         let comm = self.comm_world().clone();
-        self.request(comm, Started::Pending(completion), Kind::Generalized(Arc::new(of)))
+        self.request(
+            comm,
+            Started::Pending(completion),
+            Kind::Generalized(Arc::new(of)),
+        )
     }
 
     /// `MPI_Grequest_complete`.
@@ -75,7 +82,11 @@ impl Generalized {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
         rank.memory.write(at, &words)?;
-        call(guest, self.callbacks.query, &[self.callbacks.state, at.0 as u32])?;
+        call(
+            guest,
+            self.callbacks.query,
+            &[self.callbacks.state, at.0 as u32],
+        )?;
         let status = read_status(rank, at)?;
         Ok(Outcome {
             source: status.source,
@@ -103,7 +114,11 @@ impl Generalized {
 
     /// Tells the program of an `MPI_Cancel`.
     pub(crate) fn cancel(&self, guest: &mut dyn Guest, complete: bool) -> Result<()> {
-        call(guest, self.callbacks.cancel, &[self.callbacks.state, u32::from(complete)])
+        call(
+            guest,
+            self.callbacks.cancel,
+            &[self.callbacks.state, u32::from(complete)],
+        )
     }
 }
 
@@ -113,7 +128,10 @@ pub(crate) fn call(guest: &mut dyn Guest, f: GuestFn, args: &[u32]) -> Result<()
         None | Some(0) => Ok(()),
         Some(code) => Err(Error::new(
             Class(code as i32),
-            format!("a callback of the program returned error code {}", code as i32),
+            format!(
+                "a callback of the program returned error code {}",
+                code as i32
+            ),
         )),
     }
 }

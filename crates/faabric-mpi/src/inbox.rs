@@ -71,7 +71,11 @@ impl Tiny {
 impl Inbox {
     pub(crate) fn new() -> Inbox {
         let slots = (0..SLOTS).map(|_| Slot::default()).collect();
-        Inbox { tail: Tail::default(), head: Head::default(), slots }
+        Inbox {
+            tail: Tail::default(),
+            head: Head::default(),
+            slots,
+        }
     }
 
     fn slot(&self, position: u64) -> &Slot {
@@ -102,8 +106,14 @@ impl Inbox {
         }
         let words = &self.slot(position).words;
         let put = |i: usize, value: u64| words[i].store(value, Ordering::Relaxed);
-        put(1, u64::from(envelope.space) << 32 | u64::from(envelope.tag as u32));
-        put(2, u64::from(envelope.source as u32) << 32 | bytes.len() as u64);
+        put(
+            1,
+            u64::from(envelope.space) << 32 | u64::from(envelope.tag as u32),
+        );
+        put(
+            2,
+            u64::from(envelope.source as u32) << 32 | bytes.len() as u64,
+        );
         for (i, piece) in bytes.chunks(8).enumerate() {
             let mut word = [0; 8];
             word[..piece.len()].copy_from_slice(piece);
@@ -145,11 +155,18 @@ impl Inbox {
         };
         let len = (second as u32 as usize).min(INLINE);
         let mut bytes = [0; INLINE];
-        for (i, piece) in bytes[..len.next_multiple_of(8)].chunks_exact_mut(8).enumerate() {
+        for (i, piece) in bytes[..len.next_multiple_of(8)]
+            .chunks_exact_mut(8)
+            .enumerate()
+        {
             piece.copy_from_slice(&get(HEADER + i).to_le_bytes());
         }
         self.head.next.store(position + 1, Ordering::Release);
-        Some(Tiny { envelope, bytes, len })
+        Some(Tiny {
+            envelope,
+            bytes,
+            len,
+        })
     }
 }
 
@@ -159,7 +176,11 @@ mod tests {
     use parking_lot::Mutex;
 
     fn envelope(source: i32, tag: i32) -> Envelope {
-        Envelope { space: 7, source, tag }
+        Envelope {
+            space: 7,
+            source,
+            tag,
+        }
     }
 
     #[test]
@@ -172,7 +193,10 @@ mod tests {
         for i in 0..3 * SLOTS as i32 {
             let tiny = inbox.pop().expect("the ring is full");
             assert_eq!(tiny.envelope.tag, i);
-            assert_eq!(tiny.bytes(), &vec![i as u8; if i < 64 { INLINE } else { i as usize % 105 }]);
+            assert_eq!(
+                tiny.bytes(),
+                &vec![i as u8; if i < 64 { INLINE } else { i as usize % 105 }]
+            );
             let next = i + SLOTS as i32;
             assert!(inbox.push(&envelope(0, next), &vec![next as u8; next as usize % 105]));
         }

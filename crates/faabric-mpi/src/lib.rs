@@ -10,25 +10,48 @@
 //! ```
 
 pub mod abi;
+pub mod attribute;
+pub mod completion;
 pub mod datatype;
 pub mod error;
+pub mod generalized;
+pub mod group;
 pub mod guest;
 pub mod handle;
+pub mod info;
 pub mod memory;
 pub mod op;
+pub mod probe;
+pub mod send;
+pub mod topology;
 
+mod bsend;
 mod collective;
 mod comm;
-pub mod group;
+mod data;
+mod errhandler;
+mod inbox;
+mod lifecycle;
+mod mailbox;
+mod matching;
 mod p2p;
+mod packet;
+mod progress;
 mod rank;
+mod remote;
 mod request;
-pub mod topology;
+mod status;
+mod wait;
 mod world;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{Class, Error, Result};
 pub use group::Group;
 pub use guest::{Guest, GuestFn};
 pub use rank::{Buffer, Rank};
+pub use send::{Destination, Origin, SendMode};
+pub use status::Status;
 pub use topology::Topology;
-pub use world::World;
+pub use world::{Ending, Placement, World};

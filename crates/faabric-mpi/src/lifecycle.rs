@@ -60,7 +60,10 @@ impl Rank {
             ));
         }
         let now = &self.phase.now;
-        if now.compare_exchange(BEFORE, ACTIVE, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if now
+            .compare_exchange(BEFORE, ACTIVE, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
+        {
             return Err(Error::new(Class::OTHER, "MPI_Init was called already"));
         }
         let _ = self.phase.main.set((std::thread::current().id(), required));
@@ -94,7 +97,11 @@ impl Rank {
     /// Before `MPI_Init` and after `MPI_Finalize`.
     pub fn query_thread(&self) -> Result<i32> {
         self.check_active("MPI_Query_thread")?;
-        Ok(self.phase.main.get().map_or(abi::MPI_THREAD_SINGLE, |&(_, level)| level))
+        Ok(self
+            .phase
+            .main
+            .get()
+            .map_or(abi::MPI_THREAD_SINGLE, |&(_, level)| level))
     }
 
     /// `MPI_Is_thread_main`: whether this thread called `MPI_Init`.
@@ -131,7 +138,10 @@ impl Rank {
 
     fn withdrawn(&self, completion: &Arc<Completion>) -> bool {
         let mut state = self.mailbox().open();
-        state.queues.withdraw(|r| Arc::ptr_eq(&r.completion, completion)).is_some()
+        state
+            .queues
+            .withdraw(|r| Arc::ptr_eq(&r.completion, completion))
+            .is_some()
     }
 
     /// A dissemination barrier over all ranks of the job.
@@ -153,8 +163,15 @@ impl Rank {
     }
 
     fn nothing(&self) -> Result<Data> {
-        let datatype = self.datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?.into_owned();
-        Ok(Data { memory: Arc::new(HostBuffer::default()), addr: Addr(0), count: 0, datatype })
+        let datatype = self
+            .datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?
+            .into_owned();
+        Ok(Data {
+            memory: Arc::new(HostBuffer::default()),
+            addr: Addr(0),
+            count: 0,
+            datatype,
+        })
     }
 
     /// `MPI_Abort`: ends the job with `code`. The other workers learn of it when this
@@ -175,8 +192,14 @@ impl Rank {
     pub(crate) fn check_active(&self, call: &str) -> Result<()> {
         match self.phase.now.load(Ordering::Acquire) {
             ACTIVE => Ok(()),
-            BEFORE => Err(Error::new(Class::OTHER, format!("{call} was called before MPI_Init"))),
-            _ => Err(Error::new(Class::OTHER, format!("{call} was called after MPI_Finalize"))),
+            BEFORE => Err(Error::new(
+                Class::OTHER,
+                format!("{call} was called before MPI_Init"),
+            )),
+            _ => Err(Error::new(
+                Class::OTHER,
+                format!("{call} was called after MPI_Finalize"),
+            )),
         }
     }
 

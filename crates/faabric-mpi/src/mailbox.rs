@@ -47,7 +47,10 @@ pub(crate) struct Sending {
 /// A message that came before its receive.
 pub(crate) enum Message {
     /// All data is here. `from` is the sender on another worker that gets credit back.
-    Buffered { bytes: Box<[u8]>, from: Option<Rank> },
+    Buffered {
+        bytes: Box<[u8]>,
+        from: Option<Rank>,
+    },
     /// The data is in the memory of a rank on this worker.
     Local(Arc<Sending>),
     /// The data is on another worker, at rank `from`, under the name `send`.
@@ -84,13 +87,16 @@ impl State {
     /// Keeps a message of this worker that no receive waits for.
     pub(crate) fn keep_bytes(&mut self, envelope: Envelope, bytes: Box<[u8]>) {
         self.buffered += bytes.len() as u64 + MESSAGE_COST;
-        self.queues.keep(envelope, Message::Buffered { bytes, from: None });
+        self.queues
+            .keep(envelope, Message::Buffered { bytes, from: None });
     }
 
     /// A message left the unexpected queue: what it took up is free again. The credit
     /// to give to its sender on another worker, if it is time.
     pub(crate) fn release(&mut self, message: &Message) -> Option<(Rank, u64)> {
-        let Message::Buffered { bytes, from } = message else { return None };
+        let Message::Buffered { bytes, from } = message else {
+            return None;
+        };
         let len = bytes.len() as u64;
         let Some(from) = *from else {
             self.buffered -= len + MESSAGE_COST;

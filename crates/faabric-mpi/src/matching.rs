@@ -49,14 +49,20 @@ pub(crate) struct Queues<R, M> {
 
 impl<R, M> Default for Queues<R, M> {
     fn default() -> Self {
-        Queues { posted: VecDeque::new(), unexpected: VecDeque::new() }
+        Queues {
+            posted: VecDeque::new(),
+            unexpected: VecDeque::new(),
+        }
     }
 }
 
 impl<R, M> Queues<R, M> {
     /// The posted receive that takes a message with this envelope; it leaves the queue.
     pub(crate) fn arrive(&mut self, envelope: &Envelope) -> Option<R> {
-        let at = self.posted.iter().position(|(pattern, _)| pattern.matches(envelope))?;
+        let at = self
+            .posted
+            .iter()
+            .position(|(pattern, _)| pattern.matches(envelope))?;
         self.posted.remove(at).map(|(_, receive)| receive)
     }
 
@@ -67,13 +73,18 @@ impl<R, M> Queues<R, M> {
 
     /// The unexpected message that a receive takes; it leaves the queue.
     pub(crate) fn receive(&mut self, pattern: &Pattern) -> Option<(Envelope, M)> {
-        let at = self.unexpected.iter().position(|(envelope, _)| pattern.matches(envelope))?;
+        let at = self
+            .unexpected
+            .iter()
+            .position(|(envelope, _)| pattern.matches(envelope))?;
         self.unexpected.remove(at)
     }
 
     /// The unexpected message that a receive would take.
     pub(crate) fn peek(&self, pattern: &Pattern) -> Option<&(Envelope, M)> {
-        self.unexpected.iter().find(|(envelope, _)| pattern.matches(envelope))
+        self.unexpected
+            .iter()
+            .find(|(envelope, _)| pattern.matches(envelope))
     }
 
     /// Keeps a receive that [`Queues::receive`] found no message for.
@@ -89,7 +100,10 @@ impl<R, M> Queues<R, M> {
 
     /// Takes an unexpected message out again (`MPI_Cancel` of a send).
     pub(crate) fn recall(&mut self, is_it: impl Fn(&M) -> bool) -> Option<M> {
-        let at = self.unexpected.iter().position(|(_, message)| is_it(message))?;
+        let at = self
+            .unexpected
+            .iter()
+            .position(|(_, message)| is_it(message))?;
         self.unexpected.remove(at).map(|(_, message)| message)
     }
 
@@ -112,11 +126,21 @@ mod tests {
     }
 
     fn event() -> impl Strategy<Value = Event> {
-        let envelope = (0..2u32, 0..3i32, 0..3i32)
-            .prop_map(|(space, source, tag)| Envelope { space, source, tag });
-        let pattern = (0..2u32, -1..3i32, prop_oneof![Just(abi::MPI_ANY_TAG), 0..3i32])
+        let envelope = (0..2u32, 0..3i32, 0..3i32).prop_map(|(space, source, tag)| Envelope {
+            space,
+            source,
+            tag,
+        });
+        let pattern = (
+            0..2u32,
+            -1..3i32,
+            prop_oneof![Just(abi::MPI_ANY_TAG), 0..3i32],
+        )
             .prop_map(|(space, source, tag)| Pattern { space, source, tag });
-        prop_oneof![envelope.prop_map(Event::Send), pattern.prop_map(Event::Receive)]
+        prop_oneof![
+            envelope.prop_map(Event::Send),
+            pattern.prop_map(Event::Receive)
+        ]
     }
 
     /// The standard's rule, word for word: of all pairs of an unmatched message and
@@ -129,7 +153,9 @@ mod tests {
                 Event::Receive(p) => receives.push((now, *p)),
             }
             let found = receives.iter().enumerate().find_map(|(r, (_, p))| {
-                let m = messages.iter().position(|(_, e): &(usize, Envelope)| p.matches(e))?;
+                let m = messages
+                    .iter()
+                    .position(|(_, e): &(usize, Envelope)| p.matches(e))?;
                 Some((m, r))
             });
             if let Some((m, r)) = found {

@@ -118,9 +118,16 @@ impl Rank {
         let world = &*self.world;
         let len = view.check()?;
         let to = comm.peers().world_rank(to).ok_or_else(|| {
-            Error::new(Class::RANK, format!("dest: the communicator has no rank {to}"))
+            Error::new(
+                Class::RANK,
+                format!("dest: the communicator has no rank {to}"),
+            )
         })?;
-        let envelope = Envelope { space: comm.space(context), source: comm.rank as i32, tag };
+        let envelope = Envelope {
+            space: comm.space(context),
+            source: comm.rank as i32,
+            tag,
+        };
         let Some(mailbox) = world.mailbox(to) else {
             let synchronous = mode == Mode::Synchronous;
             return world.send_remote(self.world_rank, to, envelope, view, len, synchronous);
@@ -147,8 +154,13 @@ impl Rank {
             Started::Done(Outcome::EMPTY, None)
         } else {
             let completion = Arc::new(Completion::new(self.world_rank));
-            let sending = Sending { data: view.to_data(), completion: completion.clone() };
-            state.queues.keep(envelope, Message::Local(Arc::new(sending)));
+            let sending = Sending {
+                data: view.to_data(),
+                completion: completion.clone(),
+            };
+            state
+                .queues
+                .keep(envelope, Message::Local(Arc::new(sending)));
             Started::Pending(completion)
         };
         mailbox.bell.ring_locked();
@@ -166,12 +178,19 @@ impl Rank {
         view: View<'_>,
     ) -> Result<Started> {
         view.check()?;
-        let pattern = Pattern { space: comm.space(context), source: from, tag };
+        let pattern = Pattern {
+            space: comm.space(context),
+            source: from,
+            tag,
+        };
         let mailbox = self.mailbox();
         let mut state = mailbox.open();
         let Some((envelope, message)) = state.queues.receive(&pattern) else {
             let completion = Arc::new(Completion::new(self.world_rank));
-            let receive = Receive { data: view.to_data(), completion: completion.clone() };
+            let receive = Receive {
+                data: view.to_data(),
+                completion: completion.clone(),
+            };
             state.queues.post(pattern, receive);
             return Ok(Started::Pending(completion));
         };
@@ -188,18 +207,17 @@ impl Rank {
         let len = message.len();
         match message {
             Message::Buffered { bytes, .. } => {
-                let (outcome, mut error) =
-                    received(&envelope, len, view.len().unwrap_or(u64::MAX));
+                let (outcome, mut error) = received(&envelope, len, view.len().unwrap_or(u64::MAX));
                 if let Err(e) = view.fill(&bytes) {
                     error = Some(e);
                 }
                 Started::Done(outcome, error)
             }
             Message::Local(sending) => {
-                let (outcome, mut error) =
-                    received(&envelope, len, view.len().unwrap_or(u64::MAX));
+                let (outcome, mut error) = received(&envelope, len, view.len().unwrap_or(u64::MAX));
                 let copied = sending.data.view().copy_to(&view);
-                self.world.finish(&sending.completion, Outcome::EMPTY, copied.clone().err());
+                self.world
+                    .finish(&sending.completion, Outcome::EMPTY, copied.clone().err());
                 if let Err(e) = copied {
                     error = Some(e);
                 }
@@ -207,7 +225,10 @@ impl Rank {
             }
             Message::Remote { from, send, len } => {
                 let completion = Arc::new(Completion::new(self.world_rank));
-                let receive = Receive { data: view.to_data(), completion: completion.clone() };
+                let receive = Receive {
+                    data: view.to_data(),
+                    completion: completion.clone(),
+                };
                 self.world.pull(from, send, envelope, len, receive);
                 Started::Pending(completion)
             }

@@ -38,7 +38,11 @@ pub(crate) enum Body {
     /// A message with all its data as the payload.
     Eager { envelope: Envelope },
     /// A message of `len` bytes waits at its sender under the name `send`.
-    Ready { envelope: Envelope, len: u64, send: u64 },
+    Ready {
+        envelope: Envelope,
+        len: u64,
+        send: u64,
+    },
     /// Send the data of `send`; it is to go to `receive`.
     Go { send: u64, receive: u64 },
     /// The data for `receive`, as a stream.
@@ -96,7 +100,10 @@ pub(crate) enum Malformed {
 impl Packet {
     /// The header as it travels.
     pub(crate) fn encode(&self) -> Encoded {
-        let mut out = Encoded { bytes: [0; LONGEST], len: 0 };
+        let mut out = Encoded {
+            bytes: [0; LONGEST],
+            len: 0,
+        };
         let kind = match self.body {
             Body::Eager { .. } => EAGER,
             Body::Ready { .. } => READY,
@@ -109,7 +116,11 @@ impl Packet {
         out.put(&self.number.to_le_bytes());
         match self.body {
             Body::Eager { envelope } => out.put_envelope(&envelope),
-            Body::Ready { envelope, len, send } => {
+            Body::Ready {
+                envelope,
+                len,
+                send,
+            } => {
                 out.put_envelope(&envelope);
                 out.put(&len.to_le_bytes());
                 out.put(&send.to_le_bytes());
@@ -131,22 +142,44 @@ impl Packet {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Packet, Malformed> {
         let kind = *bytes.first().ok_or(Malformed::Empty)?;
         let mut rest = Reader { bytes, at: 4 };
-        let torn = || Malformed::Length { kind, len: bytes.len() };
+        let torn = || Malformed::Length {
+            kind,
+            len: bytes.len(),
+        };
         let parsed = (|| {
             let source = Rank(rest.u32()?);
             let number = rest.u64()?;
             let body = match kind {
-                EAGER => Body::Eager { envelope: rest.envelope()? },
-                READY => Body::Ready { envelope: rest.envelope()?, len: rest.u64()?, send: rest.u64()? },
-                GO => Body::Go { send: rest.u64()?, receive: rest.u64()? },
-                DATA => Body::Data { receive: rest.u64()? },
+                EAGER => Body::Eager {
+                    envelope: rest.envelope()?,
+                },
+                READY => Body::Ready {
+                    envelope: rest.envelope()?,
+                    len: rest.u64()?,
+                    send: rest.u64()?,
+                },
+                GO => Body::Go {
+                    send: rest.u64()?,
+                    receive: rest.u64()?,
+                },
+                DATA => Body::Data {
+                    receive: rest.u64()?,
+                },
                 CREDIT => Body::Credit { bytes: rest.u64()? },
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
-            Some(Ok(Packet { source, number, body }))
+            Some(Ok(Packet {
+                source,
+                number,
+                body,
+            }))
         })();
         let packet = parsed.ok_or_else(torn)??;
-        if rest.at == bytes.len() { Ok(packet) } else { Err(torn()) }
+        if rest.at == bytes.len() {
+            Ok(packet)
+        } else {
+            Err(torn())
+        }
     }
 }
 
@@ -171,7 +204,11 @@ impl Reader<'_> {
     }
 
     fn envelope(&mut self) -> Option<Envelope> {
-        Some(Envelope { space: self.u32()?, source: self.u32()? as i32, tag: self.u32()? as i32 })
+        Some(Envelope {
+            space: self.u32()?,
+            source: self.u32()? as i32,
+            tag: self.u32()? as i32,
+        })
     }
 }
 
@@ -184,9 +221,14 @@ mod tests {
         let envelope = (any::<u32>(), any::<i32>(), any::<i32>())
             .prop_map(|(space, source, tag)| Envelope { space, source, tag });
         prop_oneof![
-            envelope.clone().prop_map(|envelope| Body::Eager { envelope }),
-            (envelope, any::<u64>(), any::<u64>())
-                .prop_map(|(envelope, len, send)| Body::Ready { envelope, len, send }),
+            envelope
+                .clone()
+                .prop_map(|envelope| Body::Eager { envelope }),
+            (envelope, any::<u64>(), any::<u64>()).prop_map(|(envelope, len, send)| Body::Ready {
+                envelope,
+                len,
+                send
+            }),
             (any::<u64>(), any::<u64>()).prop_map(|(send, receive)| Body::Go { send, receive }),
             any::<u64>().prop_map(|receive| Body::Data { receive }),
             any::<u64>().prop_map(|bytes| Body::Credit { bytes }),

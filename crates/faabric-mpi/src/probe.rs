@@ -138,7 +138,10 @@ impl Rank {
         let matched = matched
             .ok_or_else(|| unknown(Class::REQUEST, "message", *handle, abi::MPI_MESSAGE_NULL))?;
         *handle = NULL;
-        Ok((matched.comm, self.accept(matched.envelope, matched.message, view)))
+        Ok((
+            matched.comm,
+            self.accept(matched.envelope, matched.message, view),
+        ))
     }
 
     fn peek(&self, pattern: &Pattern) -> Option<Status> {
@@ -165,14 +168,25 @@ impl Rank {
         message: Message,
     ) -> Result<(MessageHandle, Status)> {
         let status = Outcome::received(&envelope, message.len()).into();
-        let handle = self.messages.lock().insert(Matched { comm, envelope, message });
+        let handle = self.messages.lock().insert(Matched {
+            comm,
+            envelope,
+            message,
+        });
         match handle {
             Ok(handle) => Ok((handle, status)),
-            Err(_) => Err(Error::new(Class::NO_MEM, "too many messages are matched and not received")),
+            Err(_) => Err(Error::new(
+                Class::NO_MEM,
+                "too many messages are matched and not received",
+            )),
         }
     }
 }
 
 fn pattern(comm: &Comm, source: i32, tag: i32) -> Pattern {
-    Pattern { space: comm.space(Context::PointToPoint), source, tag }
+    Pattern {
+        space: comm.space(Context::PointToPoint),
+        source,
+        tag,
+    }
 }

@@ -41,8 +41,10 @@ impl Rank {
         operation: Box<dyn Operation>,
     ) -> Arc<Completion> {
         let completion = Arc::new(Completion::new(self.world_rank));
-        let running =
-            Arc::new(Running { operation: Mutex::new(operation), completion: completion.clone() });
+        let running = Arc::new(Running {
+            operation: Mutex::new(operation),
+            completion: completion.clone(),
+        });
         if !self.step(guest, &running) {
             let mut all = self.operations.running.lock();
             all.push(running);
@@ -72,14 +74,18 @@ impl Rank {
     /// Polls one operation; true if it has ended. One that another thread is polling,
     /// or that stands in a callback of its own, is left alone.
     fn step(&self, guest: &mut dyn Guest, running: &Running) -> bool {
-        let Some(mut operation) = running.operation.try_lock() else { return false };
+        let Some(mut operation) = running.operation.try_lock() else {
+            return false;
+        };
         if running.completion.is_complete() {
             return true;
         }
         match operation.poll(self, guest) {
             Ok(None) => return false,
             Ok(Some(outcome)) => self.world.finish(&running.completion, outcome, None),
-            Err(e) => self.world.finish(&running.completion, Outcome::EMPTY, Some(e)),
+            Err(e) => self
+                .world
+                .finish(&running.completion, Outcome::EMPTY, Some(e)),
         }
         true
     }

@@ -10,7 +10,7 @@ use crate::bsend::SendBuffer;
 use crate::comm::Comm;
 use crate::data::View;
 use crate::datatype::{Constructor, Counts, Datatype, Primitive};
-use crate::errhandler::{ErrorCodes, Errhandler};
+use crate::errhandler::{Errhandler, ErrorCodes};
 use crate::error::{Class, Error, Result};
 use crate::group::Group;
 use crate::handle::{
@@ -82,15 +82,21 @@ impl Rank {
     ///
     /// # Errors
     /// `MPI_ERR_INTERN` when `world` does not run that rank here.
-    pub fn new(world: Arc<World>, world_rank: faabric_wire::id::Rank, memory: Arc<dyn Memory>) -> Result<Rank> {
+    pub fn new(
+        world: Arc<World>,
+        world_rank: faabric_wire::id::Rank,
+        memory: Arc<dyn Memory>,
+    ) -> Result<Rank> {
         let world_rank = world_rank.0;
         world.own_mailbox(world_rank)?;
         let everyone = Arc::new(Group::new((0..world.size()).collect()));
         let alone = Arc::new(Group::new(vec![world_rank]));
-        let comm_world = Comm::new(WORLD_ID, everyone, world_rank);
+        let mut comm_world = Comm::new(WORLD_ID, everyone, world_rank);
         comm_world.settings.lock().name = "MPI_COMM_WORLD".into();
-        let comm_self = Comm::new(SELF_ID, alone, 0);
+        comm_world.handle = AtomicU32::new(abi::MPI_COMM_WORLD);
+        let mut comm_self = Comm::new(SELF_ID, alone, 0);
         comm_self.settings.lock().name = "MPI_COMM_SELF".into();
+        comm_self.handle = AtomicU32::new(abi::MPI_COMM_SELF);
         let predefined = (FIRST_TYPE..FIRST_TYPE + TYPES).map(|handle| {
             let named = Constructor::Named(Primitive::from_handle(handle)?);
             Datatype::new(named, Counts::Int).ok()
@@ -137,7 +143,9 @@ impl Rank {
     }
 
     pub(crate) fn mailbox(&self) -> &Mailbox {
-        self.world.mailbox(self.world_rank).expect("new() checked that the rank is local")
+        self.world
+            .mailbox(self.world_rank)
+            .expect("new() checked that the rank is local")
     }
 
     /// `MPI_COMM_WORLD`.
@@ -165,7 +173,12 @@ impl Rank {
         }
         match self.types.lock().get(handle) {
             Some(datatype) => Ok(Cow::Owned(datatype.clone())),
-            None => Err(unknown(Class::TYPE, "datatype", handle, abi::MPI_DATATYPE_NULL)),
+            None => Err(unknown(
+                Class::TYPE,
+                "datatype",
+                handle,
+                abi::MPI_DATATYPE_NULL,
+            )),
         }
     }
 
@@ -182,17 +195,29 @@ impl Rank {
     }
 
     /// A buffer of the guest, with the datatype that [`Rank::committed`] gave.
-    pub(crate) fn view<'a>(&'a self, buffer: &Buffer, datatype: &'a Arc<Datatype>) -> Result<View<'a>> {
+    pub(crate) fn view<'a>(
+        &'a self,
+        buffer: &Buffer,
+        datatype: &'a Arc<Datatype>,
+    ) -> Result<View<'a>> {
         let count = u64::try_from(buffer.count).map_err(|_| {
             Error::new(Class::COUNT, format!("count: {} is negative", buffer.count))
         })?;
-        Ok(View { memory: &self.memory, addr: buffer.addr, count, datatype })
+        Ok(View {
+            memory: &self.memory,
+            addr: buffer.addr,
+            count,
+            datatype,
+        })
     }
 
     /// Names a new object.
     pub(crate) fn name<H: Handle, T>(table: &Mutex<Table<H, T>>, value: T) -> Result<H> {
         table.lock().insert(value).map_err(|_| {
-            Error::new(Class::NO_MEM, format!("a rank cannot have more than 2^20 {}s", H::NAME))
+            Error::new(
+                Class::NO_MEM,
+                format!("a rank cannot have more than 2^20 {}s", H::NAME),
+            )
         })
     }
 }

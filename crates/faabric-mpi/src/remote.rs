@@ -95,9 +95,19 @@ impl World {
         len: u64,
         synchronous: bool,
     ) -> Result<Started> {
-        let outgoing = self.own_mailbox(from)?.outgoing.lock().entry(to).or_default().clone();
+        let outgoing = self
+            .own_mailbox(from)?
+            .outgoing
+            .lock()
+            .entry(to)
+            .or_default()
+            .clone();
         let mut number = outgoing.number.lock();
-        let packet = |number, body| Packet { source: Rank(from), number, body };
+        let packet = |number, body| Packet {
+            source: Rank(from),
+            number,
+            body,
+        };
         let room = outgoing.unreceived.load(Ordering::Relaxed) + cost(len) <= WINDOW;
         if !synchronous && len <= EAGER && room {
             let mut bytes = vec![0; len as usize];
@@ -109,41 +119,84 @@ impl World {
             return Ok(Started::Done(Outcome::EMPTY, None));
         }
         let completion = Arc::new(Completion::new(from));
-        let sending = Sending { data: view.to_data(), completion: completion.clone() };
+        let sending = Sending {
+            data: view.to_data(),
+            completion: completion.clone(),
+        };
         let send = self.remote.name();
         self.remote.sends.lock().insert(send, Arc::new(sending));
         *number += 1;
-        let packet = packet(*number, Body::Ready { envelope, len, send });
+        let packet = packet(
+            *number,
+            Body::Ready {
+                envelope,
+                len,
+                send,
+            },
+        );
         self.dispatch(Rank(to), &packet, Payload::Empty, Caller::Rank)?;
         Ok(Started::Pending(completion))
     }
 
     /// Asks for the data of a message that `receive` takes.
-    pub(crate) fn pull(&self, from: Rank, send: u64, envelope: Envelope, len: u64, receive: Receive) {
+    pub(crate) fn pull(
+        &self,
+        from: Rank,
+        send: u64,
+        envelope: Envelope,
+        len: u64,
+        receive: Receive,
+    ) {
         let name = self.remote.name();
         let me = Rank(receive.completion.owner());
-        self.remote.receives.lock().insert(name, Receiving { receive, envelope, len });
-        let packet = Packet { source: me, number: 0, body: Body::Go { send, receive: name } };
+        self.remote.receives.lock().insert(
+            name,
+            Receiving {
+                receive,
+                envelope,
+                len,
+            },
+        );
+        let packet = Packet {
+            source: me,
+            number: 0,
+            body: Body::Go {
+                send,
+                receive: name,
+            },
+        };
         self.dispatch_or_end(from, &packet);
     }
 
     /// Gives `from` credit back.
     pub(crate) fn give_credit(&self, me: u32, from: Rank, bytes: u64) {
-        let packet = Packet { source: Rank(me), number: 0, body: Body::Credit { bytes } };
+        let packet = Packet {
+            source: Rank(me),
+            number: 0,
+            body: Body::Credit { bytes },
+        };
         self.dispatch_or_end(from, &packet);
     }
 
-    fn dispatch(&self, to: Rank, packet: &Packet, payload: Payload<'_>, caller: Caller) -> Result<()> {
+    fn dispatch(
+        &self,
+        to: Rank,
+        packet: &Packet,
+        payload: Payload<'_>,
+        caller: Caller,
+    ) -> Result<()> {
         let Some(fabric) = &self.remote.fabric else {
             return Err(Error::new(
                 Class::INTERN,
                 format!("{to} is on another worker, and this world has no fabric to reach it"),
             ));
         };
-        fabric.send(to, packet.encode().as_slice(), payload, caller).map_err(|e| {
-            self.lost(&e.worker, &e.reason);
-            Error::interrupted(e.to_string())
-        })
+        fabric
+            .send(to, packet.encode().as_slice(), payload, caller)
+            .map_err(|e| {
+                self.lost(&e.worker, &e.reason);
+                Error::interrupted(e.to_string())
+            })
     }
 
     /// Sends a packet without data that keeps the protocol going; it never waits.
@@ -157,9 +210,11 @@ impl World {
     fn handle(&self, to: Rank, packet: &Packet, payload: &[u8]) -> Result<(), String> {
         match packet.body {
             Body::Eager { envelope } => self.arrive_eager(to, packet, envelope, payload),
-            Body::Ready { envelope, len, send } => {
-                self.arrive_ready(to, packet, envelope, len, send)
-            }
+            Body::Ready {
+                envelope,
+                len,
+                send,
+            } => self.arrive_ready(to, packet, envelope, len, send),
             Body::Go { send, receive } => self.push_data(packet.source, send, receive),
             Body::Data { .. } => {
                 let mut inflow = self.inflow(packet)?;
@@ -193,7 +248,10 @@ impl World {
             return Ok(());
         }
         let Some(receive) = state.queues.arrive(&envelope) else {
-            let message = Message::Buffered { bytes: payload.into(), from: Some(packet.source) };
+            let message = Message::Buffered {
+                bytes: payload.into(),
+                from: Some(packet.source),
+            };
             state.queues.keep(envelope, message);
             mailbox.bell.ring_locked();
             return Ok(());
@@ -219,12 +277,24 @@ impl World {
     ) -> Result<(), String> {
         let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
         let mut state = mailbox.lock();
-        if !state.incoming.entry(packet.source.0).or_default().is_next(packet)? {
+        if !state
+            .incoming
+            .entry(packet.source.0)
+            .or_default()
+            .is_next(packet)?
+        {
             return Ok(());
         }
         match state.queues.arrive(&envelope) {
             None => {
-                state.queues.keep(envelope, Message::Remote { from: packet.source, send, len });
+                state.queues.keep(
+                    envelope,
+                    Message::Remote {
+                        from: packet.source,
+                        send,
+                        len,
+                    },
+                );
                 mailbox.bell.ring_locked();
             }
             Some(receive) => {
@@ -242,16 +312,26 @@ impl World {
         let world = self.arc().ok_or("a job that has ended")?;
         let len = sending.data.len().unwrap_or(0);
         let source = Rank(sending.completion.owner());
-        let packet = Packet { source, number: 0, body: Body::Data { receive } };
+        let packet = Packet {
+            source,
+            number: 0,
+            body: Body::Data { receive },
+        };
         let stream = Stream::new(sending.data.clone()).map_err(|e| e.message)?;
-        let outflow = Outflow { stream, sending, world, ended: false };
+        let outflow = Outflow {
+            stream,
+            sending,
+            world,
+            ended: false,
+        };
         let payload = if len == 0 {
             Box::new(outflow).sent();
             Payload::Empty
         } else {
             Payload::Stream(len, Box::new(outflow))
         };
-        self.dispatch(to, &packet, payload, Caller::Delivery).map_err(|e| e.message)
+        self.dispatch(to, &packet, payload, Caller::Delivery)
+            .map_err(|e| e.message)
     }
 
     fn inflow(&self, packet: &Packet) -> Result<Inflow, String> {
@@ -262,7 +342,12 @@ impl World {
         let receiving = found.ok_or_else(|| format!("data for receive {receive}, which is not"))?;
         let world = self.arc().ok_or("a job that has ended")?;
         let stream = Stream::new(receiving.receive.data.clone()).map_err(|e| e.message)?;
-        Ok(Inflow { receiving, stream, world, error: None })
+        Ok(Inflow {
+            receiving,
+            stream,
+            world,
+            error: None,
+        })
     }
 
     fn refuse(&self, to: Rank, what: &str) {
@@ -285,7 +370,9 @@ impl Incoming {
         }
         if packet.number != self.number + 1 {
             let (last, number, source) = (self.number, packet.number, packet.source);
-            return Err(format!("number {number} from {source} follows {last}: packets are lost"));
+            return Err(format!(
+                "number {number} from {source} follows {last}: packets are lost"
+            ));
         }
         self.number = packet.number;
         Ok(true)
@@ -346,7 +433,8 @@ impl Source for Outflow {
 
     fn sent(mut self: Box<Self>) {
         self.ended = true;
-        self.world.finish(&self.sending.completion, Outcome::EMPTY, None);
+        self.world
+            .finish(&self.sending.completion, Outcome::EMPTY, None);
     }
 }
 
@@ -354,7 +442,8 @@ impl std::ops::Drop for Outflow {
     fn drop(&mut self) {
         if !self.ended {
             let error = Error::interrupted("the connection was lost while a message was sent");
-            self.world.finish(&self.sending.completion, Outcome::EMPTY, Some(error));
+            self.world
+                .finish(&self.sending.completion, Outcome::EMPTY, Some(error));
         }
     }
 }
@@ -376,7 +465,11 @@ impl Drain for Inflow {
     }
 
     fn end(self: Box<Self>) {
-        let Receiving { receive, envelope, len } = &self.receiving;
+        let Receiving {
+            receive,
+            envelope,
+            len,
+        } = &self.receiving;
         let capacity = receive.data.len().unwrap_or(u64::MAX);
         let (outcome, truncated) = crate::data::received(envelope, *len, capacity);
         let error = self.error.clone().or(truncated);

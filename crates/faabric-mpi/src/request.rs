@@ -33,12 +33,19 @@ impl Outcome {
     };
 
     /// What a receive from `MPI_PROC_NULL` ends with (MPI 4.1, section 3.11).
-    pub(crate) const PROC_NULL: Outcome =
-        Outcome { source: crate::abi::MPI_PROC_NULL, ..Outcome::EMPTY };
+    pub(crate) const PROC_NULL: Outcome = Outcome {
+        source: crate::abi::MPI_PROC_NULL,
+        ..Outcome::EMPTY
+    };
 
     /// A message with this envelope brought `bytes` bytes.
     pub(crate) fn received(envelope: &Envelope, bytes: u64) -> Outcome {
-        Outcome { source: envelope.source, tag: envelope.tag, bytes, cancelled: false }
+        Outcome {
+            source: envelope.source,
+            tag: envelope.tag,
+            bytes,
+            cancelled: false,
+        }
     }
 }
 

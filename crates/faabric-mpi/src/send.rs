@@ -98,7 +98,9 @@ impl Rank {
         let comm = self.active_comm(to.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
-        let Some(dest) = destination(&comm, to.rank, to.tag)? else { return Ok(()) };
+        let Some(dest) = destination(&comm, to.rank, to.tag)? else {
+            return Ok(());
+        };
         match self.start_mode(&comm, mode, dest, to.tag, view)? {
             Started::Done(_, None) => Ok(()),
             Started::Done(_, Some(e)) => Err(e),
@@ -176,8 +178,10 @@ impl Rank {
         comm: CommHandle,
     ) -> Result<Status> {
         let comm = self.active_comm(comm)?;
-        let (send_type, recv_type) =
-            (self.committed(send.datatype)?, self.committed(recv.datatype)?);
+        let (send_type, recv_type) = (
+            self.committed(send.datatype)?,
+            self.committed(recv.datatype)?,
+        );
         let (send, recv) = (self.view(send, &send_type)?, self.view(recv, &recv_type)?);
         send.check()?;
         let dest = destination(&comm, dest, send_tag)?;
@@ -232,7 +236,12 @@ impl Rank {
     ///
     /// # Errors
     /// As [`Rank::send`], for what can be seen now.
-    pub fn send_init(&self, mode: SendMode, buffer: &Buffer, to: Destination) -> Result<RequestHandle> {
+    pub fn send_init(
+        &self,
+        mode: SendMode,
+        buffer: &Buffer,
+        to: Destination,
+    ) -> Result<RequestHandle> {
         let comm = self.active_comm(to.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
@@ -240,7 +249,13 @@ impl Rank {
         let dest = destination(&comm, to.rank, to.tag)?;
         let comm = comm.into_owned();
         let data = view.to_data();
-        let recipe = PersistentSend { comm: comm.clone(), mode, dest, tag: to.tag, data };
+        let recipe = PersistentSend {
+            comm: comm.clone(),
+            mode,
+            dest,
+            tag: to.tag,
+            data,
+        };
         self.inactive(comm, Arc::new(recipe))
     }
 
@@ -256,7 +271,12 @@ impl Rank {
         let source = origin(&comm, from.rank, from.tag)?;
         let comm = comm.into_owned();
         let data = view.to_data();
-        let recipe = PersistentReceive { comm: comm.clone(), source, tag: from.tag, data };
+        let recipe = PersistentReceive {
+            comm: comm.clone(),
+            source,
+            tag: from.tag,
+            data,
+        };
         self.inactive(comm, Arc::new(recipe))
     }
 
@@ -286,8 +306,15 @@ impl Rank {
         let len = view.check()?;
         let mut bytes = zeroed(len)?;
         view.read(&mut bytes)?;
-        let datatype = self.datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?.into_owned();
-        Ok(Data { memory: Arc::new(HostBuffer::from(bytes)), addr: Addr(0), count: len, datatype })
+        let datatype = self
+            .datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?
+            .into_owned();
+        Ok(Data {
+            memory: Arc::new(HostBuffer::from(bytes)),
+            addr: Addr(0),
+            count: len,
+            datatype,
+        })
     }
 
     /// Waits for an operation that was started.
@@ -306,20 +333,39 @@ impl Rank {
         started: Started,
         kind: Kind,
     ) -> Result<RequestHandle> {
-        Rank::name(&self.requests, Request { comm, started: Some(started), kind })
+        Rank::name(
+            &self.requests,
+            Request {
+                comm,
+                started: Some(started),
+                kind,
+            },
+        )
     }
 
     /// Names a persistent request, inactive.
-    pub(crate) fn inactive(&self, comm: Arc<Comm>, recipe: Arc<dyn Recipe>) -> Result<RequestHandle> {
-        let request = Request { comm, started: None, kind: Kind::Persistent(recipe) };
+    pub(crate) fn inactive(
+        &self,
+        comm: Arc<Comm>,
+        recipe: Arc<dyn Recipe>,
+    ) -> Result<RequestHandle> {
+        let request = Request {
+            comm,
+            started: None,
+            kind: Kind::Persistent(recipe),
+        };
         Rank::name(&self.requests, request)
     }
 }
 
 /// `len` zero bytes, or an error where the worker does not have them.
 pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>> {
-    let no_memory =
-        || Error::new(Class::NO_MEM, format!("the worker has no {len} bytes for a copy of the data"));
+    let no_memory = || {
+        Error::new(
+            Class::NO_MEM,
+            format!("the worker has no {len} bytes for a copy of the data"),
+        )
+    };
     let len = usize::try_from(len).map_err(|_| no_memory())?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
@@ -344,7 +390,11 @@ impl Recipe for PersistentSend {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Send { to: self.dest.and_then(|dest| self.comm.peers().world_rank(dest)) }
+        Kind::Send {
+            to: self
+                .dest
+                .and_then(|dest| self.comm.peers().world_rank(dest)),
+        }
     }
 }
 

@@ -33,13 +33,25 @@ impl Status {
     };
 
     /// What a receive from `MPI_PROC_NULL` gives (MPI 4.1, section 3.11).
-    pub const PROC_NULL: Status = Status { source: abi::MPI_PROC_NULL, ..Status::EMPTY };
+    pub const PROC_NULL: Status = Status {
+        source: abi::MPI_PROC_NULL,
+        ..Status::EMPTY
+    };
 
     /// As the guest holds it: `{ int SOURCE, TAG, ERROR, internal[5] }`.
     #[must_use]
     pub fn to_words(self) -> [i32; 8] {
         let (low, high) = (self.bytes as u32 as i32, (self.bytes >> 32) as i32);
-        [self.source, self.tag, self.error, low, high, i32::from(self.cancelled), 0, 0]
+        [
+            self.source,
+            self.tag,
+            self.error,
+            low,
+            high,
+            i32::from(self.cancelled),
+            0,
+            0,
+        ]
     }
 
     /// Reads one that the guest holds.
@@ -47,7 +59,13 @@ impl Status {
     pub fn from_words(words: [i32; 8]) -> Status {
         let [source, tag, error, low, high, cancelled, ..] = words;
         let bytes = u64::from(high as u32) << 32 | u64::from(low as u32);
-        Status { source, tag, error, bytes, cancelled: cancelled != 0 }
+        Status {
+            source,
+            tag,
+            error,
+            bytes,
+            cancelled: cancelled != 0,
+        }
     }
 }
 
@@ -93,9 +111,8 @@ impl Rank {
         datatype: TypeHandle,
         count: i64,
     ) -> Result<()> {
-        let elements = u64::try_from(count).map_err(|_| {
-            Error::new(Class::COUNT, format!("count: {count} is negative"))
-        })?;
+        let elements = u64::try_from(count)
+            .map_err(|_| Error::new(Class::COUNT, format!("count: {count} is negative")))?;
         status.bytes = self.datatype(datatype)?.bytes_of_elements(elements)?;
         Ok(())
     }
@@ -108,7 +125,13 @@ mod tests {
     #[test]
     fn a_status_survives_the_guest() {
         for bytes in [0, 1, u64::from(u32::MAX), 1 << 33, u64::MAX] {
-            let status = Status { source: 3, tag: 9, error: 15, bytes, cancelled: bytes == 1 };
+            let status = Status {
+                source: 3,
+                tag: 9,
+                error: 15,
+                bytes,
+                cancelled: bytes == 1,
+            };
             assert_eq!(Status::from_words(status.to_words()), status);
         }
     }

@@ -32,7 +32,11 @@ impl Placement {
     /// All `size` ranks on one worker.
     #[must_use]
     pub fn single(size: u32, worker: impl Into<String>) -> Placement {
-        Placement { workers: vec![worker.into()], of_rank: vec![0; size as usize], here: 0 }
+        Placement {
+            workers: vec![worker.into()],
+            of_rank: vec![0; size as usize],
+            here: 0,
+        }
     }
 }
 
@@ -120,7 +124,10 @@ impl World {
     #[must_use]
     pub fn worker_of(&self, rank: Rank) -> Option<&str> {
         let worker = *self.placement.of_rank.get(rank.index())?;
-        self.placement.workers.get(worker as usize).map(String::as_str)
+        self.placement
+            .workers
+            .get(worker as usize)
+            .map(String::as_str)
     }
 
     /// Whether `rank` runs on this worker.
@@ -142,7 +149,10 @@ impl World {
     /// Ends the job here: every blocked call of its ranks returns, and every later one
     /// fails. Only the first ending counts. Telling the other workers is the caller's.
     pub fn abort(&self, code: i32, reason: impl Into<String>) {
-        let _ = self.ending.set(Ending { code, reason: reason.into() });
+        let _ = self.ending.set(Ending {
+            code,
+            reason: reason.into(),
+        });
         for mailbox in self.mailboxes.iter().flatten() {
             mailbox.bell.ring();
         }
@@ -150,7 +160,10 @@ impl World {
 
     /// The connection to `worker` is gone for good: the job cannot go on.
     pub fn lost(&self, worker: &str, reason: &str) {
-        self.abort(1, format!("the connection to worker {worker} is lost: {reason}"));
+        self.abort(
+            1,
+            format!("the connection to worker {worker} is lost: {reason}"),
+        );
     }
 
     /// Why the job ended early, once it has.
@@ -169,7 +182,11 @@ impl World {
 
     /// How many times a waiting rank looks before it sleeps.
     pub(crate) fn patience(&self) -> u32 {
-        if self.live.load(Ordering::Relaxed) > self.cores { 0 } else { SPINS }
+        if self.live.load(Ordering::Relaxed) > self.cores {
+            0
+        } else {
+            SPINS
+        }
     }
 
     /// A local rank is done with MPI: it no longer competes for cores.
@@ -193,7 +210,10 @@ impl World {
     /// The mailbox of a rank that must be local.
     pub(crate) fn own_mailbox(&self, world_rank: u32) -> Result<&Mailbox> {
         self.mailbox(world_rank).ok_or_else(|| {
-            Error::new(Class::INTERN, format!("rank {world_rank} does not run on this worker"))
+            Error::new(
+                Class::INTERN,
+                format!("rank {world_rank} does not run on this worker"),
+            )
         })
     }
 }

@@ -1,0 +1,295 @@
+//! Error handlers, and the classes, codes and strings of errors (MPI 4.1, chapter 9).
+
+use crate::abi;
+use crate::error::{Class, Error, Result};
+use crate::guest::{Guest, GuestFn};
+use crate::handle::{CommHandle, ErrhandlerHandle, Handle};
+use crate::memory::Addr;
+use crate::rank::{Rank, unknown};
+use std::collections::BTreeMap;
+
+/// An error handler that the program made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errhandler {
+    function: GuestFn,
+    /// The guest's handles and the communicators that use it.
+    references: u32,
+}
+
+/// The error classes, codes and strings that the program added.
+#[derive(Debug, Default)]
+pub(crate) struct ErrorCodes {
+    /// Class and string of each code; a class is its own code.
+    added: BTreeMap<i32, (i32, String)>,
+    last: Option<i32>,
+}
+
+const NULL: u32 = abi::MPI_ERRHANDLER_NULL;
+
+fn is_predefined(handle: ErrhandlerHandle) -> bool {
+    matches!(
+        handle.raw(),
+        abi::MPI_ERRORS_ARE_FATAL | abi::MPI_ERRORS_RETURN | abi::MPI_ERRORS_ABORT
+    )
+}
+
+impl Rank {
+    /// `MPI_Comm_create_errhandler` (MPI 4.1, section 9.3.1).
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_MEM` when there are too many.
+    pub fn comm_create_errhandler(&self, function: GuestFn) -> Result<ErrhandlerHandle> {
+        Rank::name(
+            &self.errhandlers,
+            Errhandler {
+                function,
+                references: 1,
+            },
+        )
+    }
+
+    /// `MPI_Comm_set_errhandler`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`, `MPI_ERR_ERRHANDLER`.
+    pub fn comm_set_errhandler(&self, comm: CommHandle, handler: ErrhandlerHandle) -> Result<()> {
+        let comm = self.comm(comm)?;
+        self.retain_errhandler(handler)?;
+        let old = std::mem::replace(&mut comm.settings.lock().errhandler, handler.raw());
+        self.release_errhandler(ErrhandlerHandle(old));
+        Ok(())
+    }
+
+    /// `MPI_Comm_get_errhandler`: to be freed like a new one.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_get_errhandler(&self, comm: CommHandle) -> Result<ErrhandlerHandle> {
+        let handler = ErrhandlerHandle(self.comm(comm)?.settings.lock().errhandler);
+        self.retain_errhandler(handler)?;
+        Ok(handler)
+    }
+
+    /// `MPI_Errhandler_free`: communicators that use it keep it.
+    ///
+    /// # Errors
+    /// `MPI_ERR_ERRHANDLER` for what is no error handler.
+    pub fn errhandler_free(&self, handler: ErrhandlerHandle) -> Result<()> {
+        if !is_predefined(handler) && self.errhandlers.lock().get(handler).is_none() {
+            return Err(unknown(Class::ERRHANDLER, "errhandler", handler, NULL));
+        }
+        self.release_errhandler(handler);
+        Ok(())
+    }
+
+    pub(crate) fn retain_errhandler(&self, handler: ErrhandlerHandle) -> Result<()> {
+        if is_predefined(handler) {
+            return Ok(());
+        }
+        match self.errhandlers.lock().get_mut(handler) {
+            Some(found) => found.references += 1,
+            None => return Err(unknown(Class::ERRHANDLER, "errhandler", handler, NULL)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn release_errhandler(&self, handler: ErrhandlerHandle) {
+        let mut handlers = self.errhandlers.lock();
+        if let Some(found) = handlers.get_mut(handler) {
+            found.references -= 1;
+            if found.references == 0 {
+                handlers.remove(handler);
+            }
+        }
+    }
+
+    /// What a failed call does: runs the error handler of the communicator that the
+    /// error is of (`comm` unless the error names another), and gives the code that the
+    /// call returns to the guest.
+    ///
+    /// # Errors
+    /// [`Error::interrupted`] when the guest must not go on: the handler is
+    /// `MPI_ERRORS_ARE_FATAL` or `MPI_ERRORS_ABORT`, or the job is being ended anyway.
+    pub fn raise(&self, guest: &mut dyn Guest, comm: CommHandle, error: Error) -> Result<i32> {
+        if error.class == Class::INTERRUPTED {
+            return Err(error);
+        }
+        let code = error.class.0;
+        let on = error.on.unwrap_or(comm);
+        // An error without a valid communicator belongs to MPI_COMM_SELF, whose handler
+        // is what MPI_COMM_WORLD's is until the program sets it (section 9.3).
+        let found = self
+            .comm(on)
+            .or_else(|_| self.comm(CommHandle(abi::MPI_COMM_WORLD)))?;
+        let handler = found.settings.lock().errhandler;
+        match handler {
+            abi::MPI_ERRORS_RETURN => Ok(code),
+            abi::MPI_ERRORS_ARE_FATAL | abi::MPI_ERRORS_ABORT => {
+                let name = error
+                    .class
+                    .name()
+                    .unwrap_or("an error of the program's own");
+                let reason = format!("rank {}: {name}: {}", self.world_rank, error.message);
+                self.world.abort(code, reason.clone());
+                Err(Error::interrupted(reason))
+            }
+            _ => {
+                self.call_errhandler(guest, ErrhandlerHandle(handler), on.raw(), code)?;
+                Ok(code)
+            }
+        }
+    }
+
+    /// `MPI_Comm_call_errhandler` (MPI 4.1, section 9.5).
+    ///
+    /// # Errors
+    /// As [`Rank::raise`]; `MPI_ERR_COMM`.
+    pub fn comm_call_errhandler(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        code: i32,
+    ) -> Result<()> {
+        self.comm(comm)?;
+        let message = self
+            .error_string(code)
+            .unwrap_or_else(|_| format!("error code {code}"));
+        self.raise(guest, comm, Error::new(Class(code), message))
+            .map(|_| ())
+    }
+
+    /// Calls `MPI_Comm_errhandler_function(MPI_Comm *, int *code, ...)`.
+    fn call_errhandler(
+        &self,
+        guest: &mut dyn Guest,
+        handler: ErrhandlerHandle,
+        object: u32,
+        code: i32,
+    ) -> Result<()> {
+        let function = match self.errhandlers.lock().get(handler) {
+            Some(found) => found.function,
+            None => return Err(unknown(Class::ERRHANDLER, "errhandler", handler, NULL)),
+        };
+        let at = guest.scratch(8)?;
+        self.memory.write(at, &object.to_le_bytes())?;
+        self.memory.write(Addr(at.0 + 4), &code.to_le_bytes())?;
+        // The third word stands for the variable arguments: in wasm32 they are passed
+        // by a pointer, and there are none.
+        guest.call(function, &[at.0 as u32, at.0 as u32 + 4, 0])?;
+        Ok(())
+    }
+
+    /// `MPI_Add_error_class` (MPI 4.1, section 9.5).
+    pub fn add_error_class(&self) -> i32 {
+        let mut codes = self.error_codes.lock();
+        let class = codes.next();
+        codes.added.insert(class, (class, String::new()));
+        class
+    }
+
+    /// `MPI_Add_error_code`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for what is no error class.
+    pub fn add_error_code(&self, class: i32) -> Result<i32> {
+        let mut codes = self.error_codes.lock();
+        if Class(class).name().is_none() && codes.added.get(&class).is_none_or(|c| c.0 != class) {
+            return Err(Error::new(
+                Class::ARG,
+                format!("errorclass: {class} is no error class"),
+            ));
+        }
+        let code = codes.next();
+        codes.added.insert(code, (class, String::new()));
+        Ok(code)
+    }
+
+    /// `MPI_Add_error_string`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for a code that the program did not add.
+    pub fn add_error_string(&self, code: i32, text: &str) -> Result<()> {
+        match self.error_codes.lock().added.get_mut(&code) {
+            Some((_, string)) => text.clone_into(string),
+            None => {
+                return Err(Error::new(
+                    Class::ARG,
+                    format!("errorcode: {code} was not made with MPI_Add_error_class or _code"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// `MPI_Remove_error_class`, `MPI_Remove_error_code` (MPI 4.1, section 9.5).
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for a code that the program did not add.
+    pub fn remove_error_code(&self, code: i32) -> Result<()> {
+        match self.error_codes.lock().added.remove(&code) {
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                Class::ARG,
+                format!("errorcode: {code} was not added"),
+            )),
+        }
+    }
+
+    /// `MPI_Remove_error_string`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for a code that the program did not add.
+    pub fn remove_error_string(&self, code: i32) -> Result<()> {
+        self.add_error_string(code, "")
+    }
+
+    /// `MPI_Error_class` (MPI 4.1, section 9.4).
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for what is no error code.
+    pub fn error_class(&self, code: i32) -> Result<i32> {
+        if Class(code).name().is_some() {
+            return Ok(code);
+        }
+        match self.error_codes.lock().added.get(&code) {
+            Some(&(class, _)) => Ok(class),
+            None => Err(Error::new(
+                Class::ARG,
+                format!("errorcode: {code} is no error code"),
+            )),
+        }
+    }
+
+    /// `MPI_Error_string` (MPI 4.1, section 9.4).
+    ///
+    /// # Errors
+    /// `MPI_ERR_ARG` for what is no error code.
+    pub fn error_string(&self, code: i32) -> Result<String> {
+        if let (Some(name), Some(text)) = (Class(code).name(), Class(code).text()) {
+            return Ok(format!("{name}: {text}"));
+        }
+        match self.error_codes.lock().added.get(&code) {
+            Some((_, text)) => Ok(text.clone()),
+            None => Err(Error::new(
+                Class::ARG,
+                format!("errorcode: {code} is no error code"),
+            )),
+        }
+    }
+
+    /// The value of `MPI_LASTUSEDCODE`.
+    pub(crate) fn last_used_code(&self) -> i32 {
+        self.error_codes
+            .lock()
+            .last
+            .unwrap_or(abi::MPI_ERR_LASTCODE)
+    }
+}
+
+impl ErrorCodes {
+    fn next(&mut self) -> i32 {
+        let next = self.last.unwrap_or(abi::MPI_ERR_LASTCODE).saturating_add(1);
+        self.last = Some(next);
+        next
+    }
+}

@@ -1,0 +1,291 @@
+//! Ranks as threads, memories as host buffers, workers as worlds of one process: the
+//! whole engine without Wasm and without a network.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod p2p;
+mod requests;
+
+use crate::abi;
+use crate::error::{Class, Error, Result, Trap};
+use crate::guest::{Guest, GuestFn};
+use crate::handle::{CommHandle, TypeHandle};
+use crate::memory::{Addr, HostBuffer, Memory};
+use crate::rank::{Buffer, Rank};
+use crate::send::{Destination, Origin};
+use crate::world::{Placement, World};
+use faabric_wire::fabric::{Caller, Drain, Fabric, LinkError, MAX_INLINE, Payload, Sink, Source};
+use faabric_wire::id::{self, JobId};
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+
+/// Bytes of memory a test rank has.
+pub(crate) const MEMORY: usize = 4 << 20;
+/// The part of it that [`TestGuest::scratch`] gives out, from here to the end.
+pub(crate) const SCRATCH: u64 = (MEMORY - 4096) as u64;
+
+pub(crate) const WORLD: CommHandle = CommHandle(abi::MPI_COMM_WORLD);
+pub(crate) const BYTE: TypeHandle = TypeHandle(abi::MPI_BYTE);
+pub(crate) const INT: TypeHandle = TypeHandle(abi::MPI_INT);
+pub(crate) const ANY: i32 = abi::MPI_ANY_SOURCE;
+pub(crate) const ANY_TAG: i32 = abi::MPI_ANY_TAG;
+
+/// A function of the "guest's" table.
+pub(crate) type Function = Box<dyn FnMut(&[u32]) -> Option<u32> + Send>;
+
+/// A guest whose functions are closures.
+#[derive(Default)]
+pub(crate) struct TestGuest {
+    pub(crate) functions: HashMap<u32, Function>,
+}
+
+impl Guest for TestGuest {
+    fn call(&mut self, f: GuestFn, args: &[u32]) -> Result<Option<u32>, Trap> {
+        match self.functions.get_mut(&f.0) {
+            Some(function) => Ok(function(args)),
+            None => Err(Trap(format!("no function {}", f.0))),
+        }
+    }
+
+    fn scratch(&mut self, len: u64) -> Result<Addr, Error> {
+        if len <= 4096 {
+            Ok(Addr(SCRATCH))
+        } else {
+            Err(Error::new(Class::NO_MEM, "scratch"))
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// What a test's rank works with.
+pub(crate) struct Process {
+    pub(crate) rank: Rank,
+    pub(crate) guest: TestGuest,
+    pub(crate) me: i32,
+    pub(crate) size: i32,
+}
+
+impl Process {
+    /// Puts `bytes` into memory at `at`, and describes them.
+    pub(crate) fn put(&self, at: u64, bytes: &[u8]) -> Buffer {
+        self.rank.memory().write(Addr(at), bytes).unwrap();
+        span(at, bytes.len())
+    }
+
+    /// The bytes of memory at `at`.
+    pub(crate) fn get(&self, at: u64, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.rank.memory().read(Addr(at), &mut bytes).unwrap();
+        bytes
+    }
+}
+
+/// `count` bytes at `at`.
+pub(crate) fn span(at: u64, count: usize) -> Buffer {
+    Buffer {
+        addr: Addr(at),
+        count: count as i64,
+        datatype: BYTE,
+    }
+}
+
+pub(crate) fn to(rank: i32, tag: i32) -> Destination {
+    Destination {
+        rank,
+        tag,
+        comm: WORLD,
+    }
+}
+
+pub(crate) fn from(rank: i32, tag: i32) -> Origin {
+    Origin {
+        rank,
+        tag,
+        comm: WORLD,
+    }
+}
+
+/// Runs `program` as `size` ranks of one worker.
+pub(crate) fn run(size: u32, program: impl Fn(&mut Process) + Sync) {
+    run_on(&vec![0; size as usize], program);
+}
+
+/// Runs `program` twice: as `size` ranks of one worker, and spread over two.
+pub(crate) fn run_both(size: u32, program: impl Fn(&mut Process) + Sync) {
+    run(size, &program);
+    run_on(&(0..size).map(|rank| rank % 2).collect::<Vec<_>>(), program);
+}
+
+/// Runs `program` in every rank, each on the worker that `of_rank` says, from
+/// `MPI_Init` to `MPI_Finalize`.
+pub(crate) fn run_on(of_rank: &[u32], program: impl Fn(&mut Process) + Sync) {
+    let cluster = Cluster::new(of_rank);
+    cluster.run(|process| {
+        process.rank.init().unwrap();
+        program(process);
+        process.rank.finalize(&mut process.guest).unwrap();
+    });
+}
+
+/// Several workers of one job, connected within the process.
+pub(crate) struct Cluster {
+    pub(crate) worlds: Vec<Arc<World>>,
+    of_rank: Vec<u32>,
+}
+
+impl Cluster {
+    pub(crate) fn new(of_rank: &[u32]) -> Cluster {
+        let workers = of_rank.iter().max().map_or(1, |max| max + 1);
+        let links: Vec<_> = (0..workers).map(|_| channel()).collect();
+        let senders: Vec<_> = links.iter().map(|(sender, _)| sender.clone()).collect();
+        let names: Vec<_> = (0..workers)
+            .map(|worker| format!("worker-{worker}"))
+            .collect();
+        let world = |(here, (_, receiver)): (usize, (Sender<Item>, Receiver<Item>))| {
+            let fabric = Wire {
+                of_rank: of_rank.to_vec(),
+                links: senders.clone(),
+            };
+            let placement = Placement {
+                workers: names.clone(),
+                of_rank: of_rank.to_vec(),
+                here: here as u32,
+            };
+            let world = World::new(JobId(1), placement, Some(Arc::new(fabric)), 2);
+            let sink = world.clone();
+            std::thread::spawn(move || deliver(&*sink, &receiver));
+            world
+        };
+        let worlds = links.into_iter().enumerate().map(world).collect();
+        Cluster {
+            worlds,
+            of_rank: of_rank.to_vec(),
+        }
+    }
+
+    /// Runs `program` as each rank's process, without `MPI_Init` and `MPI_Finalize`.
+    pub(crate) fn run(&self, program: impl Fn(&mut Process) + Sync) {
+        std::thread::scope(|scope| {
+            for (me, &worker) in self.of_rank.iter().enumerate() {
+                let (program, world) = (&program, self.worlds[worker as usize].clone());
+                scope.spawn(move || {
+                    let memory = Arc::new(HostBuffer::zeroed(MEMORY));
+                    let rank = Rank::new(world.clone(), id::Rank(me as u32), memory).unwrap();
+                    let size = world.size() as i32;
+                    let guest = TestGuest::default();
+                    let mut process = Process {
+                        rank,
+                        guest,
+                        me: me as i32,
+                        size,
+                    };
+                    // A rank that fails must not leave the others waiting for it.
+                    let guard = EndOnPanic(&self.worlds);
+                    program(&mut process);
+                    std::mem::forget(guard);
+                });
+            }
+        });
+    }
+}
+
+struct EndOnPanic<'a>(&'a [Arc<World>]);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        for world in self.0 {
+            world.abort(99, "a rank of the test panicked");
+        }
+    }
+}
+
+enum Item {
+    Packet(id::Rank, Vec<u8>, Vec<u8>),
+    Open(id::Rank, Vec<u8>, u64, Box<dyn Source>),
+    Piece(u64, Box<dyn Source>, Box<dyn Drain>),
+}
+
+/// The fabric of one worker: a queue into each of the others.
+struct Wire {
+    of_rank: Vec<u32>,
+    links: Vec<Sender<Item>>,
+}
+
+impl Fabric for Wire {
+    fn send(
+        &self,
+        to: id::Rank,
+        header: &[u8],
+        payload: Payload<'_>,
+        _: Caller,
+    ) -> Result<(), LinkError> {
+        let worker = self.of_rank[to.index()] as usize;
+        let item = match payload {
+            Payload::Empty => Item::Packet(to, header.into(), Vec::new()),
+            Payload::Bytes(bytes) => Item::Packet(to, header.into(), bytes.into()),
+            Payload::Stream(len, source) => Item::Open(to, header.into(), len, source),
+        };
+        self.links[worker].send(item).map_err(|_| LinkError {
+            worker: format!("worker-{worker}"),
+            reason: "its queue is closed".into(),
+        })
+    }
+}
+
+/// Delivers what comes to one worker. Streams go in small pieces, with whatever else
+/// has come between them.
+fn deliver(sink: &World, receiver: &Receiver<Item>) {
+    let mut streams: Vec<(u64, Box<dyn Source>, Box<dyn Drain>)> = Vec::new();
+    loop {
+        let next = if streams.is_empty() {
+            receiver.recv().map_err(|_| ())
+        } else {
+            match receiver.try_recv() {
+                Ok(item) => Ok(item),
+                Err(_) => {
+                    let (left, source, drain) = streams.remove(0);
+                    Ok(Item::Piece(left, source, drain))
+                }
+            }
+        };
+        match next {
+            Err(()) => return,
+            Ok(Item::Packet(to, header, payload)) => {
+                assert!(payload.len() <= MAX_INLINE);
+                sink.deliver(to, &header, &payload);
+            }
+            Ok(Item::Open(to, header, len, source)) => {
+                streams.push((len, source, sink.open(to, &header, len)));
+            }
+            Ok(Item::Piece(left, mut source, mut drain)) => {
+                let mut piece = vec![0; left.min(1000) as usize];
+                let _ = source.read(&mut piece);
+                drain.write(&piece);
+                match left - piece.len() as u64 {
+                    0 => {
+                        source.sent();
+                        drain.end();
+                    }
+                    left => streams.push((left, source, drain)),
+                }
+            }
+        }
+    }
+}
+
+/// A value that one rank tells the others outside of MPI.
+#[derive(Default)]
+pub(crate) struct Told<T>(OnceLock<T>);
+
+impl<T: Clone> Told<T> {
+    pub(crate) fn tell(&self, value: T) {
+        let _ = self.0.set(value);
+    }
+
+    pub(crate) fn hear(&self) -> T {
+        self.0.wait().clone()
+    }
+}

@@ -1,0 +1,262 @@
+//! Requests, probes and persistent operations.
+
+use super::*;
+use crate::completion::NULL;
+use crate::generalized::Callbacks;
+use crate::handle::RequestHandle;
+use crate::send::SendMode::{Standard, Synchronous};
+use crate::status::Status;
+
+#[test]
+fn the_wait_and_test_families_agree() {
+    run_both(2, |p| {
+        const COUNT: usize = 12;
+        if p.me == 0 {
+            for tag in (0..COUNT as i32).rev() {
+                let buffer = p.put(0, &[tag as u8; 300]);
+                p.rank
+                    .send(&mut p.guest, Standard, &buffer, to(1, tag))
+                    .unwrap();
+            }
+            return;
+        }
+        let mut requests: Vec<_> = (0..COUNT)
+            .map(|tag| {
+                p.rank
+                    .irecv(&span(tag as u64 * 300, 300), from(0, tag as i32))
+                    .unwrap()
+            })
+            .collect();
+        let mut done = Vec::new();
+        let (index, status) = p
+            .rank
+            .waitany(&mut p.guest, &mut requests)
+            .unwrap()
+            .unwrap();
+        assert_eq!(status.unwrap().tag, index as i32);
+        assert_eq!(requests[index], NULL);
+        done.push(index);
+        let some = p
+            .rank
+            .waitsome(&mut p.guest, &mut requests)
+            .unwrap()
+            .unwrap();
+        assert!(!some.indices.is_empty());
+        done.extend(&some.indices);
+        while done.len() < COUNT / 2 {
+            if let Some(Some((index, status))) =
+                p.rank.testany(&mut p.guest, &mut requests).unwrap()
+            {
+                assert_eq!(status.unwrap().tag, index as i32);
+                done.push(index);
+            }
+            let some = p
+                .rank
+                .testsome(&mut p.guest, &mut requests)
+                .unwrap()
+                .unwrap_or_default();
+            done.extend(&some.indices);
+        }
+        let left: Vec<_> = (0..COUNT).filter(|i| !done.contains(i)).collect();
+        if let Some(&index) = left.first() {
+            while p
+                .rank
+                .test(&mut p.guest, &mut requests[index])
+                .unwrap()
+                .is_none()
+            {}
+        }
+        let all = p.rank.waitall(&mut p.guest, &mut requests).unwrap();
+        assert_eq!((all.statuses.len(), all.error), (COUNT, None));
+        assert!(requests.iter().all(|&r| r == NULL));
+        for tag in 0..COUNT {
+            assert_eq!(p.get(tag as u64 * 300, 300), vec![tag as u8; 300]);
+        }
+        assert_eq!(p.rank.waitany(&mut p.guest, &mut requests).unwrap(), None);
+        assert_eq!(p.rank.waitsome(&mut p.guest, &mut requests).unwrap(), None);
+        assert_eq!(
+            p.rank.testany(&mut p.guest, &mut requests).unwrap(),
+            Some(None)
+        );
+        assert_eq!(
+            p.rank.wait(&mut p.guest, &mut requests[0]).unwrap(),
+            Status::EMPTY
+        );
+        assert!(
+            p.rank
+                .testall(&mut p.guest, &mut requests)
+                .unwrap()
+                .is_some()
+        );
+    });
+}
+
+#[test]
+fn one_failed_request_of_several_is_in_its_status() {
+    run(2, |p| {
+        if p.me == 0 {
+            let buffer = span(0, 20);
+            p.rank
+                .send(&mut p.guest, Standard, &buffer, to(1, 0))
+                .unwrap();
+            p.rank
+                .send(&mut p.guest, Standard, &buffer, to(1, 1))
+                .unwrap();
+        } else {
+            let mut requests = [
+                p.rank.irecv(&span(0, 20), from(0, 0)).unwrap(),
+                p.rank.irecv(&span(100, 10), from(0, 1)).unwrap(),
+            ];
+            let all = p.rank.waitall(&mut p.guest, &mut requests).unwrap();
+            let error = all.error.unwrap();
+            assert_eq!((error.class, error.on), (Class::IN_STATUS, Some(WORLD)));
+            assert!(error.message.contains("request 1"), "{error}");
+            let errors: Vec<_> = all.statuses.iter().map(|s| s.error).collect();
+            assert_eq!(errors, [0, Class::TRUNCATE.0]);
+        }
+    });
+}
+
+#[test]
+fn persistent_requests_start_again_and_again() {
+    run_both(2, |p| {
+        const ROUNDS: u8 = 20;
+        let mut requests = if p.me == 0 {
+            [
+                p.rank.send_init(Standard, &span(0, 50), to(1, 1)).unwrap(),
+                p.rank
+                    .send_init(Synchronous, &span(100, 100_000), to(1, 2))
+                    .unwrap(),
+            ]
+        } else {
+            [
+                p.rank.recv_init(&span(0, 50), from(0, 1)).unwrap(),
+                p.rank.recv_init(&span(100, 100_000), from(ANY, 2)).unwrap(),
+            ]
+        };
+        for round in 0..ROUNDS {
+            if p.me == 0 {
+                p.put(0, &[round; 50]);
+                p.put(100, &[round; 100_000]);
+            }
+            p.rank.startall(&mut p.guest, &requests).unwrap();
+            assert!(
+                p.rank.start(&mut p.guest, requests[0]).is_err(),
+                "it is active"
+            );
+            p.rank.waitall(&mut p.guest, &mut requests).unwrap();
+            assert!(requests.iter().all(|&r| r != NULL));
+            assert_eq!(
+                (p.get(0, 50), p.get(100_099, 1)),
+                (vec![round; 50], vec![round])
+            );
+        }
+        for request in &mut requests {
+            p.rank.request_free(&mut p.guest, request).unwrap();
+            assert_eq!(*request, NULL);
+        }
+    });
+}
+
+#[test]
+fn a_receive_and_a_local_send_can_be_cancelled() {
+    run(2, |p| {
+        if p.me == 1 {
+            p.rank.recv(&mut p.guest, &span(0, 1), from(0, 9)).unwrap();
+            assert_eq!(
+                p.rank.iprobe(&mut p.guest, from(ANY, ANY_TAG)).unwrap(),
+                None
+            );
+            return;
+        }
+        let mut receive = p.rank.irecv(&span(0, 8), from(1, 1)).unwrap();
+        p.rank.cancel(&mut p.guest, receive).unwrap();
+        assert!(p.rank.wait(&mut p.guest, &mut receive).unwrap().cancelled);
+        let mut send = p.rank.isend(Synchronous, &span(0, 8), to(1, 1)).unwrap();
+        p.rank.cancel(&mut p.guest, send).unwrap();
+        assert!(p.rank.wait(&mut p.guest, &mut send).unwrap().cancelled);
+        p.rank
+            .send(&mut p.guest, Standard, &span(0, 1), to(1, 9))
+            .unwrap();
+        let mut stale = RequestHandle(send.0 | 1 << 31);
+        assert_eq!(
+            p.rank.wait(&mut p.guest, &mut stale).unwrap_err().class,
+            Class::REQUEST
+        );
+    });
+}
+
+#[test]
+fn a_matched_message_is_received_by_its_probe_alone() {
+    run_both(2, |p| {
+        for len in [8usize, 1000, 100_000] {
+            if p.me == 0 {
+                for value in [1u8, 2] {
+                    let buffer = p.put(u64::from(value) * 200_000, &vec![value; len]);
+                    let mut request = p.rank.isend(Standard, &buffer, to(1, 7)).unwrap();
+                    p.rank.request_free(&mut p.guest, &mut request).unwrap();
+                }
+                p.rank.recv(&mut p.guest, &span(0, 1), from(1, 8)).unwrap();
+                continue;
+            }
+            let status = p.rank.probe(&mut p.guest, from(ANY, ANY_TAG)).unwrap();
+            assert_eq!((status.tag, status.bytes), (7, len as u64));
+            let (mut first, _) = p.rank.mprobe(&mut p.guest, from(0, 7)).unwrap();
+            let mut found = None;
+            while found.is_none() {
+                found = p.rank.improbe(&mut p.guest, from(0, 7)).unwrap();
+            }
+            let (mut second, status) = found.unwrap();
+            assert_eq!(status.bytes, len as u64);
+            let mut request = p.rank.imrecv(&span(0, len), &mut second).unwrap();
+            p.rank
+                .mrecv(&mut p.guest, &span(200_000, len), &mut first)
+                .unwrap();
+            p.rank.wait(&mut p.guest, &mut request).unwrap();
+            assert_eq!((first, second), (crate::probe::NULL, crate::probe::NULL));
+            assert_eq!(
+                (p.get(0, len), p.get(200_000, len)),
+                (vec![2; len], vec![1; len])
+            );
+            p.rank
+                .send(&mut p.guest, Standard, &span(0, 1), to(0, 8))
+                .unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_generalized_request_asks_the_program_for_its_status() {
+    run(1, |p| {
+        let calls = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        for (function, name) in [(10, "query"), (11, "free"), (12, "cancel")] {
+            let calls = calls.clone();
+            let memory = p.rank.memory().clone();
+            p.guest.functions.insert(
+                function,
+                Box::new(move |args| {
+                    calls.lock().push((name, args[0]));
+                    if name == "query" {
+                        memory
+                            .write(Addr(u64::from(args[1])), &77i32.to_le_bytes())
+                            .unwrap();
+                    }
+                    Some(0)
+                }),
+            );
+        }
+        let (query, free, cancel) = (GuestFn(10), GuestFn(11), GuestFn(12));
+        let callbacks = Callbacks {
+            query,
+            free,
+            cancel,
+            state: 5,
+        };
+        let mut request = p.rank.grequest_start(callbacks).unwrap();
+        assert_eq!(p.rank.test(&mut p.guest, &mut request).unwrap(), None);
+        p.rank.cancel(&mut p.guest, request).unwrap();
+        p.rank.grequest_complete(request).unwrap();
+        assert_eq!(p.rank.wait(&mut p.guest, &mut request).unwrap().source, 77);
+        assert_eq!(*calls.lock(), [("cancel", 5), ("query", 5), ("free", 5)]);
+    });
+}
