@@ -154,6 +154,12 @@ impl Engine {
         std::mem::take(&mut self.commands)
     }
 
+    /// Whether there is anything to take.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.facts.is_empty() || !self.commands.is_empty()
+    }
+
     /// The durable state.
     #[must_use]
     pub fn state(&self) -> &State {

@@ -1,0 +1,266 @@
+//! One job's output on disk: at most two segments, each up to half the limit. When the
+//! second is full the first is removed, so that the end is kept.
+//!
+//! ```text
+//! <data folder>/output/<job>.<offset of the first chunk>
+//!   segment: "FAABOUT1", then chunks:  rank u32 | stream u32 | len u32 | data    (little-endian)
+//! ```
+//! A crash may tear the last chunk; it is cut off when the segment is opened again.
+
+use super::Chunk;
+use faabric_wire::id::{JobId, Rank};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"FAABOUT1";
+const CHUNK_HEADER: u64 = 12;
+/// Larger than any message, so a longer chunk is damage.
+const MAX_CHUNK: u32 = 64 << 20;
+
+/// A file with the chunks from `first` on.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    first: u64,
+    path: PathBuf,
+}
+
+/// The segments of a job, and the end of the last.
+#[derive(Debug)]
+pub(super) struct Disk {
+    dir: PathBuf,
+    job: JobId,
+    limit: u64,
+    segments: Vec<Segment>,
+    /// The last segment, open for appending, and its length.
+    open: Option<(File, u64)>,
+    next: u64,
+}
+
+impl Disk {
+    pub(super) fn open(dir: &Path, job: JobId, limit: u64) -> io::Result<Self> {
+        let mut segments: Vec<Segment> = list(dir)?
+            .filter(|(found, _)| *found == job)
+            .map(|(_, segment)| segment)
+            .collect();
+        segments.sort_by_key(|s| s.first);
+        let mut disk = Self {
+            dir: dir.to_owned(),
+            job,
+            limit,
+            segments,
+            open: None,
+            next: 0,
+        };
+        if let Some(last) = disk.segments.last() {
+            let (count, end) = count(&last.path)?;
+            disk.next = last.first + count;
+            let file = OpenOptions::new().write(true).open(&last.path)?;
+            file.set_len(end)?;
+        }
+        Ok(disk)
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn segments(&self) -> Vec<Segment> {
+        self.segments.clone()
+    }
+
+    pub(super) fn append(&mut self, chunk: &Chunk) -> io::Result<()> {
+        let size = CHUNK_HEADER + chunk.data.len() as u64;
+        let full = |(_, len): &(File, u64)| *len + size > self.limit / 2;
+        if self.open.is_none() || self.open.as_ref().is_some_and(full) {
+            self.rotate()?;
+        }
+        let Some((file, len)) = &mut self.open else {
+            return Ok(());
+        };
+        let mut record = Vec::with_capacity(size as usize);
+        record.extend(chunk.rank.0.to_le_bytes());
+        record.extend(chunk.stream.to_le_bytes());
+        record.extend((chunk.data.len() as u32).to_le_bytes());
+        record.extend(&*chunk.data);
+        // One write, so that a reader never sees half a chunk but at the very end.
+        file.write_all(&record)?;
+        *len += size;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Starts a segment and removes all but the last before it.
+    fn rotate(&mut self) -> io::Result<()> {
+        let first = self.next;
+        let path = self.dir.join(format!("{}.{first}", self.job.0));
+        let mut file = OpenOptions::new();
+        let mut file = file.append(true).create(true).open(&path)?;
+        file.set_len(0)?;
+        file.write_all(MAGIC)?;
+        self.open = Some((file, MAGIC.len() as u64));
+        self.segments.retain(|s| s.path != path);
+        self.segments.push(Segment { first, path });
+        while self.segments.len() > 2 {
+            let oldest = self.segments.remove(0);
+            std::fs::remove_file(oldest.path)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    pub(super) fn remove(self) {
+        for segment in self.segments {
+            if let Err(error) = std::fs::remove_file(&segment.path) {
+                tracing::warn!("cannot remove {}: {error}", segment.path.display());
+            }
+        }
+    }
+}
+
+/// Where a reader stands: the segment's first offset, the next chunk's, and its place.
+#[derive(Debug, Default)]
+pub(super) struct Position(Option<(u64, u64, u64)>);
+
+/// Reads chunks from offset `next` on, or from the first that is kept, about `bytes` of
+/// them and at least one; gives the offset of the first.
+pub(super) fn read(
+    segments: &[Segment],
+    next: u64,
+    position: &mut Position,
+    bytes: u64,
+) -> io::Result<(u64, Vec<Chunk>)> {
+    let Some(mut at) = segments.iter().rposition(|s| s.first <= next).or_else(|| {
+        // Everything kept is later.
+        (!segments.is_empty()).then_some(0)
+    }) else {
+        return Ok((next, Vec::new()));
+    };
+    while let Some(segment) = segments.get(at) {
+        let start = next.max(segment.first);
+        let (first, chunks) = read_segment(segment, start, position, bytes)?;
+        if !chunks.is_empty() {
+            return Ok((first, chunks));
+        }
+        at += 1;
+    }
+    Ok((next, Vec::new()))
+}
+
+fn read_segment(
+    segment: &Segment,
+    start: u64,
+    position: &mut Position,
+    bytes: u64,
+) -> io::Result<(u64, Vec<Chunk>)> {
+    let mut file = match File::open(&segment.path) {
+        Ok(file) => file,
+        // Removed since: what follows is in the next one.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((start, Vec::new())),
+        Err(e) => return Err(e),
+    };
+    let (mut offset, mut place) = match position.0 {
+        Some((first, offset, place)) if first == segment.first && offset <= start => {
+            (offset, place)
+        }
+        _ => (segment.first, MAGIC.len() as u64),
+    };
+    file.seek(SeekFrom::Start(place))?;
+    let mut file = BufReader::with_capacity(64 << 10, file);
+    let (mut chunks, mut read) = (Vec::new(), 0);
+    while read < bytes {
+        let Some((rank, stream, len)) = read_header(&mut file)? else {
+            break;
+        };
+        let size = CHUNK_HEADER + u64::from(len);
+        if offset < start {
+            file.seek_relative(i64::from(len))?;
+        } else {
+            let mut data = vec![0; len as usize];
+            match file.read_exact(&mut data) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(e) => return Err(e),
+            }
+            chunks.push(Chunk {
+                rank,
+                stream,
+                data: data.into(),
+            });
+            read += size;
+        }
+        (offset, place) = (offset + 1, place + size);
+    }
+    position.0 = Some((segment.first, offset, place));
+    Ok((start, chunks))
+}
+
+/// None at the end, or before a header that is torn or damaged.
+fn read_header(file: &mut impl Read) -> io::Result<Option<(Rank, i32, u32)>> {
+    let mut header = [0; CHUNK_HEADER as usize];
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(e),
+    }
+    let word = |at: usize| {
+        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    let len = word(8);
+    Ok((len <= MAX_CHUNK).then(|| (Rank(word(0)), word(4) as i32, len)))
+}
+
+/// How many whole chunks a segment holds, and where they end.
+fn count(path: &Path) -> io::Result<(u64, u64)> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut file = BufReader::new(file);
+    let mut magic = [0; MAGIC.len()];
+    let (mut chunks, mut end) = (0, MAGIC.len() as u64);
+    if size < end {
+        return Ok((0, size));
+    }
+    file.read_exact(&mut magic)?;
+    if magic != *MAGIC {
+        return Err(io::Error::other(format!(
+            "{} is not a file of output",
+            path.display()
+        )));
+    }
+    while let Some((_, _, len)) = read_header(&mut file)? {
+        let next = end + CHUNK_HEADER + u64::from(len);
+        if next > size {
+            break;
+        }
+        file.seek_relative(i64::from(len))?;
+        (chunks, end) = (chunks + 1, next);
+    }
+    Ok((chunks, end))
+}
+
+/// Creates the folder, and removes the output of jobs that `known` denies.
+pub(super) fn clear(dir: &Path, known: impl Fn(JobId) -> bool) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    for (job, segment) in list(dir)? {
+        if !known(job) {
+            std::fs::remove_file(segment.path)?;
+        }
+    }
+    Ok(())
+}
+
+fn list(dir: &Path) -> io::Result<impl Iterator<Item = (JobId, Segment)>> {
+    let entries = std::fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
+    Ok(entries.into_iter().filter_map(|entry| {
+        let name = entry.file_name();
+        let (job, first) = name.to_str()?.split_once('.')?;
+        let segment = Segment {
+            first: first.parse().ok()?,
+            path: entry.path(),
+        };
+        Some((JobId(job.parse().ok()?), segment))
+    }))
+}
