@@ -11,6 +11,7 @@
 
 pub mod abi;
 pub mod attribute;
+pub mod collective;
 pub mod completion;
 pub mod datatype;
 pub mod error;
@@ -26,7 +27,6 @@ pub mod send;
 pub mod topology;
 
 mod bsend;
-mod collective;
 mod comm;
 mod data;
 mod errhandler;
@@ -47,6 +47,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use collective::Collective;
 pub use error::{Class, Error, Result};
 pub use group::Group;
 pub use guest::{Guest, GuestFn};

@@ -53,6 +53,11 @@ impl Rank {
         completion
     }
 
+    /// Whether it has operations under way, which only go on when it lets them.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.operations.count.load(Ordering::Acquire) != 0
+    }
+
     /// Takes in what has arrived, and lets all operations go on.
     pub(crate) fn advance(&self, guest: &mut dyn Guest) {
         self.progress();

@@ -64,6 +64,8 @@ pub struct Rank {
     pub(crate) infos: Mutex<Table<InfoHandle, Info>>,
     pub(crate) keyvals: Keyvals,
     pub(crate) operations: Operations,
+    /// Reduction operations that the program created.
+    pub(crate) ops: crate::collective::Ops,
     pub(crate) send_buffer: SendBuffer,
     /// The lowest communicator id that this rank has not used.
     pub(crate) next_comm: AtomicU32,
@@ -119,6 +121,7 @@ impl Rank {
             infos: Mutex::default(),
             keyvals: Keyvals::default(),
             operations: Operations::default(),
+            ops: crate::collective::Ops::default(),
             send_buffer: SendBuffer::default(),
             next_comm: AtomicU32::new(SELF_ID + 1),
         })

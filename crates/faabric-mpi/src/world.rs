@@ -62,7 +62,6 @@ pub struct World {
     live: AtomicU32,
     me: Weak<World>,
     /// What the collectives of this worker's ranks share.
-    #[allow(dead_code, reason = "the in-worker collectives land next")]
     pub(crate) teams: crate::collective::Teams,
 }
 
@@ -156,6 +155,7 @@ impl World {
         for mailbox in self.mailboxes.iter().flatten() {
             mailbox.bell.ring();
         }
+        self.teams.interrupt();
     }
 
     /// The connection to `worker` is gone for good: the job cannot go on.
@@ -178,6 +178,11 @@ impl World {
             None => Ok(()),
             Some(ending) => Err(Error::interrupted(ending.reason.clone())),
         }
+    }
+
+    /// How many cores the local ranks share.
+    pub(crate) fn cores(&self) -> u32 {
+        self.cores
     }
 
     /// How many times a waiting rank looks before it sleeps.

@@ -150,6 +150,16 @@ impl Schedule {
             .filter(move |slice| slice.place == place)
     }
 
+    /// Every slice in `place` that is an operand of a reduction.
+    pub(crate) fn reduced(&self, place: Place) -> impl Iterator<Item = Slice> + '_ {
+        let locals = self.rounds.iter().flat_map(|round| &round.locals);
+        let slices = locals.flat_map(|local| match local {
+            Local::Reduce { acc, operand, .. } => vec![*acc, *operand],
+            Local::Copy { .. } => vec![],
+        });
+        slices.filter(move |slice| slice.place == place)
+    }
+
     /// True when the schedule writes into `place`.
     pub(crate) fn writes(&self, place: Place) -> bool {
         self.rounds.iter().any(|round| {

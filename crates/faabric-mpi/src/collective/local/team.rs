@@ -1,0 +1,357 @@
+//! The ranks of one communicator on one worker, and the memory they meet in.
+//!
+//! ```text
+//!              cell 0 (even turns)         cell 1 (odd turns)
+//! member 0   [turn | small data][big]    [turn | small data][big]    done
+//! member 1   [turn | small data][big]    [turn | small data][big]    done
+//!   ...
+//! team       arrived, tree, complete     arrived, tree, complete     bell
+//! ```
+//! Collectives of the team are numbered: operation `t` is a *turn*, the same number on
+//! every member, and uses cell `t % 2`. A member puts its contribution into its own
+//! cell, stamps the cell with the turn, and reads others' once they are stamped.
+//!
+//! Invariant: a member writes its cell in turn `t` only when every member is done with
+//! turn `t - 2`, the last that used it. After a turn in which all wait for all this is
+//! known without looking; otherwise the members' `done` is looked at.
+//!
+//! Two ways to learn that all have arrived: with a core for each member, everyone
+//! looks at everyone's stamp (no shared counter: one cache line a pair moves); with
+//! more members than cores the last to arrive says so, and rings the bell once.
+
+use crate::error::Result;
+use crate::guest::Guest;
+use crate::memory::{Addr, Memory};
+use crate::rank::Rank;
+use crate::wait::Doorbell;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Bytes that lie beside the stamp: one cache line moves both, or two neighbours.
+pub(crate) const SMALL: usize = WORDS * 8;
+const WORDS: usize = 15;
+
+/// The most members that look at each other's stamps.
+const FEW: usize = 8;
+
+/// One run of bytes in a member's memory, shown to the others for a turn.
+#[derive(Clone)]
+pub(super) struct Window {
+    pub(super) memory: Arc<dyn Memory>,
+    pub(super) addr: Addr,
+    pub(super) len: u64,
+}
+
+impl Window {
+    pub(super) fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+        Ok(self.memory.read(Addr(self.addr.0 + offset), out)?)
+    }
+
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        Ok(self.memory.write(Addr(self.addr.0 + offset), bytes)?)
+    }
+
+    /// One copy of `len` bytes to another window.
+    pub(super) fn copy_to(&self, offset: u64, len: u64, to: &Window, to_offset: u64) -> Result<()> {
+        let (at, to_at) = (Addr(self.addr.0 + offset), Addr(to.addr.0 + to_offset));
+        Ok(self.memory.copy_to(at, len, &*to.memory, to_at)?)
+    }
+}
+
+/// What does not fit beside the stamp.
+#[derive(Default)]
+pub(super) struct Big {
+    /// A copy of the contribution.
+    pub(super) bytes: Vec<u8>,
+    /// Where the contribution lies in the member's own memory.
+    pub(super) send: Option<Window>,
+    /// Where the member wants its result.
+    pub(super) recv: Option<Window>,
+}
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Cell {
+    turn: AtomicU32,
+    small: [AtomicU64; WORDS],
+}
+
+/// A value that one member writes and others read, on a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU32);
+
+#[derive(Default)]
+struct Member {
+    cells: [Cell; 2],
+    big: [RwLock<Big>; 2],
+    done: Line,
+}
+
+/// How the members of a crowd find out about each other.
+#[derive(Default)]
+struct Crowd {
+    /// Members that have arrived in this turn.
+    arrived: Line,
+    /// The nodes of the combining tree, as a binary heap's levels.
+    tree: Box<[AtomicU32]>,
+    /// The last turn that is complete.
+    complete: Line,
+}
+
+/// The members of a communicator on one worker.
+pub(crate) struct Team {
+    members: Box<[Member]>,
+    crowds: [Crowd; 2],
+    bell: Doorbell,
+    /// Members that wait at their own mailbox, because they have other operations
+    /// under way.
+    elsewhere: AtomicU32,
+    /// World ranks of the members.
+    ranks: Box<[u32]>,
+    /// Does every member have a core?
+    few: bool,
+}
+
+/// Is turn `a` at or after turn `b`? Turns wrap around.
+fn reached(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) as i32 >= 0
+}
+
+impl Team {
+    /// The team of these world ranks, which share `cores`.
+    pub(super) fn new(ranks: Vec<u32>, cores: u32) -> Team {
+        let size = ranks.len();
+        let nodes = || (0..size.next_power_of_two()).map(|_| AtomicU32::new(0)).collect();
+        let crowd = || Crowd { tree: nodes(), ..Crowd::default() };
+        Team {
+            members: (0..size).map(|_| Member::default()).collect(),
+            crowds: [crowd(), crowd()],
+            bell: Doorbell::default(),
+            elsewhere: AtomicU32::new(0),
+            ranks: ranks.into(),
+            few: size <= FEW && size <= cores as usize,
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Everyone looks at everyone, rather than the last to arrive telling all.
+    pub(super) fn is_few(&self) -> bool {
+        self.few
+    }
+
+    /// The job ends: nobody waits any longer.
+    pub(super) fn interrupt(&self) {
+        self.bell.ring();
+    }
+
+    fn ring(&self, rank: &Rank) {
+        self.bell.ring();
+        // After the fence in ring(): whoever counts itself in later sees the change.
+        if self.elsewhere.load(Ordering::Relaxed) != 0 {
+            self.ranks.iter().for_each(|&member| rank.world.wake(member));
+        }
+    }
+
+    fn wait(&self, rank: &Rank, guest: &mut dyn Guest, ready: impl Fn() -> bool) -> Result<()> {
+        let world = &rank.world;
+        for _ in 0..world.patience() {
+            if ready() {
+                return Ok(());
+            }
+            std::hint::spin_loop();
+        }
+        if rank.has_operations() {
+            self.elsewhere.fetch_add(1, Ordering::SeqCst);
+            let waited = rank.wait_for(guest, || ready().then_some(()));
+            self.elsewhere.fetch_sub(1, Ordering::SeqCst);
+            return waited;
+        }
+        while !ready() {
+            world.check()?;
+            self.bell.park(|| ready() || world.ended().is_some());
+        }
+        Ok(())
+    }
+}
+
+/// What a member keeps from turn to turn.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// Turns taken.
+    turn: AtomicU32,
+    /// All members are known to be done with this turn.
+    safe: AtomicU32,
+}
+
+/// One member's part in one turn. The steps of a turn follow each other in the
+/// caller's code; [`Turn::end`] must be the last.
+pub(super) struct Turn<'a> {
+    pub(super) team: &'a Team,
+    pub(super) rank: &'a Rank,
+    pub(super) guest: &'a mut dyn Guest,
+    /// The caller's index among the members.
+    pub(super) me: usize,
+    place: &'a Place,
+    turn: u32,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn begin(
+        team: &'a Team,
+        place: &'a Place,
+        me: usize,
+        rank: &'a Rank,
+        guest: &'a mut dyn Guest,
+    ) -> Turn<'a> {
+        let turn = place.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        Turn { team, rank, guest, me, place, turn }
+    }
+
+    /// The next turn of the same operation, when the caller has seen all members
+    /// arrive in this one. It may still be read from.
+    pub(super) fn next(self) -> Turn<'a> {
+        self.place.safe.store(self.turn.wrapping_sub(1), Ordering::Relaxed);
+        Turn::begin(self.team, self.place, self.me, self.rank, self.guest)
+    }
+
+    fn cell(&self, member: usize) -> &'a Cell {
+        &self.team.members[member].cells[self.turn as usize % 2]
+    }
+
+    fn crowd(&self) -> &'a Crowd {
+        &self.team.crowds[self.turn as usize % 2]
+    }
+
+    /// What does not fit into the cell of a member.
+    pub(super) fn big(&self, member: usize) -> &'a RwLock<Big> {
+        &self.team.members[member].big[self.turn as usize % 2]
+    }
+
+    /// Waits until the caller's cell is free. To be called before anything is put
+    /// into it, and before the caller arrives.
+    pub(super) fn claim(&mut self) -> Result<()> {
+        let free = self.turn.wrapping_sub(2);
+        if reached(self.place.safe.load(Ordering::Relaxed), free) {
+            return Ok(());
+        }
+        let team = self.team;
+        let all_done = || team.members.iter().all(|member| reached(member.done.0.load(Ordering::Acquire), free));
+        team.wait(self.rank, self.guest, all_done)?;
+        self.place.safe.store(free, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Reads what a member put beside its stamp.
+    pub(super) fn small(&self, member: usize, out: &mut [u8]) {
+        for (word, piece) in self.cell(member).small.iter().zip(out.chunks_mut(8)) {
+            piece.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes()[..piece.len()]);
+        }
+    }
+
+    /// Puts at most [`SMALL`] bytes beside the stamp of a member: the caller itself, or
+    /// the left one that it combines for.
+    pub(super) fn put_small(&self, member: usize, bytes: &[u8]) {
+        for (word, piece) in self.cell(member).small.iter().zip(bytes.chunks(8)) {
+            let mut value = [0; 8];
+            value[..piece.len()].copy_from_slice(piece);
+            word.store(u64::from_le_bytes(value), Ordering::Relaxed);
+        }
+    }
+
+    /// The caller's contribution is in its cell, for whoever waits for this member.
+    pub(super) fn stamp(&self) {
+        self.cell(self.me).turn.store(self.turn, Ordering::Release);
+        self.team.ring(self.rank);
+    }
+
+    /// Waits for one member's stamp.
+    pub(super) fn await_member(&mut self, member: usize) -> Result<()> {
+        let (cell, turn) = (self.cell(member), self.turn);
+        self.team.wait(self.rank, self.guest, || reached(cell.turn.load(Ordering::Acquire), turn))
+    }
+
+    /// The caller has arrived; does not wait.
+    pub(super) fn arrive(&self) {
+        if self.team.few {
+            return self.stamp();
+        }
+        let size = self.team.size() as u32;
+        if self.crowd().arrived.0.fetch_add(1, Ordering::AcqRel) == size - 1 {
+            // Nobody counts here again before all, the caller too, are done.
+            self.crowd().arrived.0.store(0, Ordering::Relaxed);
+            self.set_complete();
+        }
+    }
+
+    /// Waits until all members have arrived.
+    pub(super) fn await_all(&mut self) -> Result<()> {
+        if !self.team.few {
+            return self.await_complete();
+        }
+        let (team, turn) = (self.team, self.turn);
+        let side = turn as usize % 2;
+        team.wait(self.rank, self.guest, || {
+            team.members.iter().all(|member| reached(member.cells[side].turn.load(Ordering::Acquire), turn))
+        })
+    }
+
+    /// Says that the turn's result is there.
+    pub(super) fn set_complete(&self) {
+        self.crowd().complete.0.store(self.turn, Ordering::Release);
+        self.team.ring(self.rank);
+    }
+
+    /// Waits for [`Turn::set_complete`].
+    pub(super) fn await_complete(&mut self) -> Result<()> {
+        let (complete, turn) = (&self.crowd().complete.0, self.turn);
+        self.team.wait(self.rank, self.guest, || reached(complete.load(Ordering::Acquire), turn))
+    }
+
+    /// Climbs the combining tree: `combine(left, right)` is called by the second to
+    /// arrive at a node of two runs of members, which begin with `left` and `right`,
+    /// and puts the result in place of `left`'s. True for the one that combined the
+    /// whole. So members combine while others are still on their way, in rank order.
+    pub(super) fn climb(&self, mut combine: impl FnMut(usize, usize) -> Result<()>) -> Result<bool> {
+        let size = self.team.size();
+        let tree = &self.crowd().tree;
+        let (mut run, mut base) = (1, 0);
+        while run < size {
+            let left = self.me / (2 * run) * 2 * run;
+            let right = left + run;
+            if right < size {
+                let node = base + self.me / (2 * run);
+                // Two come by in each turn; the second finds an odd number.
+                if tree[node].fetch_add(1, Ordering::AcqRel) % 2 == 0 {
+                    return Ok(false);
+                }
+                combine(left, right)?;
+            }
+            base += size.next_power_of_two() / (2 * run);
+            run *= 2;
+        }
+        Ok(true)
+    }
+
+    /// Forgets what was shown in the turn before.
+    pub(super) fn withdraw_previous(&self) {
+        let mut big = self.team.members[self.me].big[(self.turn as usize + 1) % 2].write();
+        big.send = None;
+        big.recv = None;
+    }
+
+    /// The caller is done with this turn: it reads nobody's cell any more. `all` says
+    /// that it has seen all members arrive.
+    pub(super) fn end(self, all: bool) {
+        self.team.members[self.me].done.0.store(self.turn, Ordering::Release);
+        self.team.ring(self.rank);
+        if all {
+            // Whoever arrives is done with the turn before.
+            self.place.safe.store(self.turn.wrapping_sub(1), Ordering::Relaxed);
+        }
+    }
+}
