@@ -50,9 +50,16 @@ pub(super) fn blocks(rank: &Rank, buffer: Buffer, copies: u32, name: &str) -> Re
     // The whole must fit too, extents included.
     let count = buffer.count.saturating_mul(i64::from(copies));
     bytes(&datatype, count)?;
-    let data =
-        Data { memory: Arc::clone(&rank.memory), addr: buffer.addr, count: count as u64, datatype };
-    Ok(Blocked { stream: Stream::new([data])?, blocks: Blocks::uniform(copies, block) })
+    let data = Data {
+        memory: Arc::clone(&rank.memory),
+        addr: buffer.addr,
+        count: count as u64,
+        datatype,
+    };
+    Ok(Blocked {
+        stream: Stream::new([data])?,
+        blocks: Blocks::uniform(copies, block),
+    })
 }
 
 /// A plain buffer as one block.
@@ -65,20 +72,55 @@ pub(super) fn spread(rank: &Rank, spread: Spread<'_>, ranks: u32, name: &str) ->
     refuse_in_place(spread.addr, name)?;
     lists(ranks, &[spread.counts.len(), spread.displs.len()], name)?;
     let datatype = datatype(rank, spread.datatype)?;
-    let blocks = spread.counts.iter().zip(spread.displs).map(|(&count, &displ)| {
-        let offset = displ.checked_mul(datatype.extent());
-        block(rank, spread.addr, count, offset, Arc::clone(&datatype), name)
-    });
+    let blocks = spread
+        .counts
+        .iter()
+        .zip(spread.displs)
+        .map(|(&count, &displ)| {
+            let offset = displ.checked_mul(datatype.extent());
+            block(
+                rank,
+                spread.addr,
+                count,
+                offset,
+                Arc::clone(&datatype),
+                name,
+            )
+        });
     collect(blocks)
 }
 
 /// Blocks at displacements in bytes, each of its own datatype.
-pub(super) fn typed(rank: &Rank, spread: TypedSpread<'_>, ranks: u32, name: &str) -> Result<Blocked> {
+pub(super) fn typed(
+    rank: &Rank,
+    spread: TypedSpread<'_>,
+    ranks: u32,
+    name: &str,
+) -> Result<Blocked> {
     refuse_in_place(spread.addr, name)?;
-    lists(ranks, &[spread.counts.len(), spread.displs.len(), spread.datatypes.len()], name)?;
-    let blocks = spread.counts.iter().zip(spread.displs).zip(spread.datatypes);
+    lists(
+        ranks,
+        &[
+            spread.counts.len(),
+            spread.displs.len(),
+            spread.datatypes.len(),
+        ],
+        name,
+    )?;
+    let blocks = spread
+        .counts
+        .iter()
+        .zip(spread.displs)
+        .zip(spread.datatypes);
     collect(blocks.map(|((&count, &displ), &handle)| {
-        block(rank, spread.addr, count, Some(displ), datatype(rank, handle)?, name)
+        block(
+            rank,
+            spread.addr,
+            count,
+            Some(displ),
+            datatype(rank, handle)?,
+            name,
+        )
     }))
 }
 
@@ -86,7 +128,10 @@ fn lists(ranks: u32, lens: &[usize], name: &str) -> Result<()> {
     if lens.iter().all(|&len| len >= ranks as usize) {
         return Ok(());
     }
-    Err(Error::new(Class::ARG, format!("{name}: its counts, displacements and types must be {ranks}")))
+    Err(Error::new(
+        Class::ARG,
+        format!("{name}: its counts, displacements and types must be {ranks}"),
+    ))
 }
 
 fn block(
@@ -102,14 +147,30 @@ fn block(
         Some(addr) => addr,
         // A block without data may be anywhere.
         None if len == 0 => base,
-        None => return Err(Error::new(Class::BUFFER, format!("{name}: a displacement leaves the memory"))),
+        None => {
+            return Err(Error::new(
+                Class::BUFFER,
+                format!("{name}: a displacement leaves the memory"),
+            ));
+        }
     };
-    Ok((Data { memory: Arc::clone(&rank.memory), addr, count: count as u64, datatype }, len))
+    Ok((
+        Data {
+            memory: Arc::clone(&rank.memory),
+            addr,
+            count: count as u64,
+            datatype,
+        },
+        len,
+    ))
 }
 
 fn collect(blocks: impl Iterator<Item = Result<(Data, u64)>>) -> Result<Blocked> {
     let (data, lens): (Vec<_>, Vec<_>) = blocks.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    Ok(Blocked { stream: Stream::new(data)?, blocks: Blocks::of(lens) })
+    Ok(Blocked {
+        stream: Stream::new(data)?,
+        blocks: Blocks::of(lens),
+    })
 }
 
 /// The caller's own block, which goes to its place in `all`.
@@ -117,7 +178,11 @@ pub(super) fn own_block(rank: &Rank, own: Buffer, all: &Blocked, of: u32) -> Res
     let part = one(rank, own, "sendbuf")?;
     let (mine, place) = (part.blocks.total(), all.blocks.len(of));
     if mine != place {
-        let class = if mine > place { Class::TRUNCATE } else { Class::COUNT };
+        let class = if mine > place {
+            Class::TRUNCATE
+        } else {
+            Class::COUNT
+        };
         let message = format!("sendbuf has {mine} bytes, the caller's place in recvbuf {place}");
         return Err(Error::new(class, message));
     }
@@ -126,7 +191,12 @@ pub(super) fn own_block(rank: &Rank, own: Buffer, all: &Blocked, of: u32) -> Res
 }
 
 /// Where the root's own block of a scatter goes: there must be room for it.
-pub(super) fn scattered_block(recv: Buffer, part: &Blocked, all: &Blocked, root: u32) -> Result<()> {
+pub(super) fn scattered_block(
+    recv: Buffer,
+    part: &Blocked,
+    all: &Blocked,
+    root: u32,
+) -> Result<()> {
     let (place, mine) = (part.blocks.total(), all.blocks.len(root));
     if mine > place {
         return Err(Error::new(
@@ -152,19 +222,40 @@ pub(super) fn same_length(what: &str, len: u64, other: &str, other_len: u64) -> 
     if len == other_len {
         return Ok(());
     }
-    let class = if len > other_len { Class::TRUNCATE } else { Class::COUNT };
-    Err(Error::new(class, format!("{what} has {len} bytes, {other} {other_len}: they must be the same")))
+    let class = if len > other_len {
+        Class::TRUNCATE
+    } else {
+        Class::COUNT
+    };
+    Err(Error::new(
+        class,
+        format!("{what} has {len} bytes, {other} {other_len}: they must be the same"),
+    ))
 }
 
 /// The blocks of a reduce-scatter, and the sum of their counts.
-pub(super) fn counts(rank: &Rank, handle: TypeHandle, counts: &[i64], ranks: u32) -> Result<(Blocks, i64)> {
+pub(super) fn counts(
+    rank: &Rank,
+    handle: TypeHandle,
+    counts: &[i64],
+    ranks: u32,
+) -> Result<(Blocks, i64)> {
     let datatype = rank.committed(handle)?;
     if counts.len() < ranks as usize {
-        return Err(Error::new(Class::ARG, format!("recvcounts must be {ranks} counts")));
+        return Err(Error::new(
+            Class::ARG,
+            format!("recvcounts must be {ranks} counts"),
+        ));
     }
-    let lens = counts.iter().map(|&count| bytes(&datatype, count)).collect::<Result<Vec<_>>>()?;
-    let total = counts.iter().try_fold(0_i64, |sum, &count| sum.checked_add(count));
-    let total = total.ok_or_else(|| Error::new(Class::COUNT, "the sum of recvcounts is too large"))?;
+    let lens = counts
+        .iter()
+        .map(|&count| bytes(&datatype, count))
+        .collect::<Result<Vec<_>>>()?;
+    let total = counts
+        .iter()
+        .try_fold(0_i64, |sum, &count| sum.checked_add(count));
+    let total =
+        total.ok_or_else(|| Error::new(Class::COUNT, "the sum of recvcounts is too large"))?;
     bytes(&datatype, total)?;
     Ok((Blocks::of(lens), total))
 }
@@ -172,7 +263,10 @@ pub(super) fn counts(rank: &Rank, handle: TypeHandle, counts: &[i64], ranks: u32
 /// An argument that may not be `MPI_IN_PLACE`.
 pub(super) fn refuse_in_place(addr: Addr, name: &str) -> Result<()> {
     if addr == IN_PLACE {
-        return Err(Error::new(Class::BUFFER, format!("{name} may not be MPI_IN_PLACE here")));
+        return Err(Error::new(
+            Class::BUFFER,
+            format!("{name} may not be MPI_IN_PLACE here"),
+        ));
     }
     Ok(())
 }
@@ -195,7 +289,10 @@ pub(super) fn root(comm: &Comm, root: i32) -> Result<u32> {
         Ok(rank) if rank < comm.size() => Ok(rank),
         _ => Err(Error::new(
             Class::ROOT,
-            format!("root is {root}: it must be a rank from 0 to {}", comm.size() - 1),
+            format!(
+                "root is {root}: it must be a rank from 0 to {}",
+                comm.size() - 1
+            ),
         )),
     }
 }

@@ -28,8 +28,8 @@ mod select;
 mod simulate;
 mod stream;
 
-pub(crate) use ops::Ops;
 pub use call::{Collective, Reduction, Spread, TypedSpread};
+pub(crate) use ops::Ops;
 pub use select::Thresholds;
 
 use crate::comm::Comm;
@@ -37,15 +37,15 @@ use crate::error::Result;
 use crate::guest::{Guest, GuestFn};
 use crate::handle::{CommHandle, RequestHandle};
 use crate::memory::{Addr, HostBuffer};
-use crate::rank::Rank;
 use crate::p2p::Started;
+use crate::rank::Rank;
 use crate::request::{Kind, Recipe};
 use crate::{Error, error};
 use plan::Planner;
 use run::{Plan, Run};
 use schedule::{Blocks, Seat};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use stream::Stream;
 
 /// What collectives keep in each rank's view of a communicator.
@@ -87,12 +87,19 @@ impl Rank {
     /// # Errors
     /// Of the arguments, as far as one rank can see (`MPI_ERR_ROOT`, `MPI_ERR_COUNT`,
     /// `MPI_ERR_BUFFER`, `MPI_ERR_TYPE`, `MPI_ERR_OP`...), or of the messages.
-    pub fn collective(&self, guest: &mut dyn Guest, comm: CommHandle, call: &Collective<'_>) -> Result<()> {
+    pub fn collective(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        call: &Collective<'_>,
+    ) -> Result<()> {
         let comm = self.comm(comm)?;
         let state = &comm.collective;
         let tag = state.next_tag();
         if let Some(local) = state.local.get_or_init(|| local::Local::new(self, &comm))
-            && self.collective_local(guest, &comm, local, call, tag)?.is_some()
+            && self
+                .collective_local(guest, &comm, local, call, tag)?
+                .is_some()
         {
             return Ok(());
         }
@@ -123,16 +130,32 @@ impl Rank {
     ///
     /// # Errors
     /// As [`Rank::collective`] of the arguments.
-    pub fn collective_init(&self, comm: CommHandle, call: &Collective<'_>) -> Result<RequestHandle> {
+    pub fn collective_init(
+        &self,
+        comm: CommHandle,
+        call: &Collective<'_>,
+    ) -> Result<RequestHandle> {
         let comm = self.comm(comm)?.into_owned();
         let plan = Arc::new(self.plan(&comm, call)?);
         self.inactive(Arc::clone(&comm), Arc::new(Persistent { comm, plan }))
     }
 
     fn plan(&self, comm: &Comm, call: &Collective<'_>) -> Result<Plan> {
-        let seat = Seat { rank: comm.rank, size: comm.size() };
-        let planner = Planner { rank: self, comm, seat, table: &self.world.teams.thresholds };
-        if comm.remote.is_some() { planner.plan_inter(call) } else { planner.plan(call) }
+        let seat = Seat {
+            rank: comm.rank,
+            size: comm.size(),
+        };
+        let planner = Planner {
+            rank: self,
+            comm,
+            seat,
+            table: &self.world.teams.thresholds,
+        };
+        if comm.remote.is_some() {
+            planner.plan_inter(call)
+        } else {
+            planner.plan(call)
+        }
     }
 }
 
@@ -158,7 +181,11 @@ impl Recipe for Persistent {
 /// The largest of the ranks' values, for what all ranks of `comm` must agree on.
 pub(crate) fn agree_max(rank: &Rank, comm: &Arc<Comm>, value: u32) -> Result<u32> {
     let values = exchange(rank, comm, &value.to_le_bytes())?;
-    let number = |bytes: &Vec<u8>| <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_le_bytes).ok();
+    let number = |bytes: &Vec<u8>| {
+        <[u8; 4]>::try_from(bytes.as_slice())
+            .map(u32::from_le_bytes)
+            .ok()
+    };
     Ok(values.iter().filter_map(number).max().unwrap_or(value))
 }
 
@@ -171,9 +198,24 @@ pub(crate) fn exchange(rank: &Rank, comm: &Arc<Comm>, bytes: &[u8]) -> Result<Ve
     let schedule = if comm.remote.is_some() {
         algorithm::inter::allgather(len, &blocks)
     } else {
-        algorithm::allgather::bruck(Seat { rank: comm.rank, size: ranks }, &blocks, false)
+        algorithm::allgather::bruck(
+            Seat {
+                rank: comm.rank,
+                size: ranks,
+            },
+            &blocks,
+            false,
+        )
     };
-    let all = exchange_with(rank, comm, schedule, bytes, blocks.total(), comm.collective.next_tag(), None)?;
+    let all = exchange_with(
+        rank,
+        comm,
+        schedule,
+        bytes,
+        blocks.total(),
+        comm.collective.next_tag(),
+        None,
+    )?;
     Ok(split(&all, bytes.len()))
 }
 
@@ -188,13 +230,25 @@ pub(crate) fn exchange_among(
     bytes: &[u8],
 ) -> Result<Vec<Vec<u8>>> {
     let seat = members.iter().position(|&member| member == comm.rank);
-    let seat = seat.ok_or_else(|| Error::new(error::Class::GROUP, "the caller is not in the group"))?;
-    let seat = Seat { rank: seat as u32, size: members.len() as u32 };
+    let seat =
+        seat.ok_or_else(|| Error::new(error::Class::GROUP, "the caller is not in the group"))?;
+    let seat = Seat {
+        rank: seat as u32,
+        size: members.len() as u32,
+    };
     let blocks = Blocks::uniform(seat.size, bytes.len() as u64);
     let schedule = algorithm::allgather::bruck(seat, &blocks, false);
     // Apart from the tags of `State::next_tag`.
     let tag = tag & 0x3fff_ffff | 0x4000_0000;
-    let all = exchange_with(rank, comm, schedule, bytes, blocks.total(), tag, Some(members.to_vec()))?;
+    let all = exchange_with(
+        rank,
+        comm,
+        schedule,
+        bytes,
+        blocks.total(),
+        tag,
+        Some(members.to_vec()),
+    )?;
     Ok(split(&all, bytes.len()))
 }
 
@@ -211,7 +265,11 @@ fn exchange_with(
     let recv = Arc::new(HostBuffer::from(stream::zeroed(total)?));
     let plan = Plan {
         members,
-        ..Plan::new(schedule, Stream::host(send, bytes.len() as u64), Stream::host(Arc::clone(&recv), total))
+        ..Plan::new(
+            schedule,
+            Stream::host(send, bytes.len() as u64),
+            Stream::host(Arc::clone(&recv), total),
+        )
     };
     Run::new(Arc::new(plan), Arc::clone(comm), tag)?.complete(rank, &mut Nobody)?;
     Ok(recv.to_vec())
@@ -226,11 +284,17 @@ struct Nobody;
 
 impl Guest for Nobody {
     fn call(&mut self, f: GuestFn, _args: &[u32]) -> Result<Option<u32>, error::Trap> {
-        Err(error::Trap(format!("an internal collective called function {} of the guest", f.0)))
+        Err(error::Trap(format!(
+            "an internal collective called function {} of the guest",
+            f.0
+        )))
     }
 
     fn scratch(&mut self, len: u64) -> Result<Addr, Error> {
-        Err(Error::new(error::Class::INTERN, format!("an internal collective asked for {len} bytes of the guest")))
+        Err(Error::new(
+            error::Class::INTERN,
+            format!("an internal collective asked for {len} bytes of the guest"),
+        ))
     }
 
     fn interrupted(&self) -> bool {

@@ -27,7 +27,12 @@ impl Rank {
         }
         match self.ops.lock().get(handle) {
             Some(user) => Ok(Op::User(*user)),
-            None => Err(crate::rank::unknown(Class::OP, "op", handle, abi::MPI_OP_NULL)),
+            None => Err(crate::rank::unknown(
+                Class::OP,
+                "op",
+                handle,
+                abi::MPI_OP_NULL,
+            )),
         }
     }
 
@@ -45,11 +50,19 @@ impl Rank {
     /// `MPI_ERR_OP` for a handle that is no operation of the program's own.
     pub fn op_free(&self, handle: OpHandle) -> Result<()> {
         if Op::predefined(handle.0).is_some() {
-            return Err(Error::new(Class::OP, "op is predefined: it cannot be freed"));
+            return Err(Error::new(
+                Class::OP,
+                "op is predefined: it cannot be freed",
+            ));
         }
         match self.ops.lock().remove(handle) {
             Some(_) => Ok(()),
-            None => Err(crate::rank::unknown(Class::OP, "op", handle, abi::MPI_OP_NULL)),
+            None => Err(crate::rank::unknown(
+                Class::OP,
+                "op",
+                handle,
+                abi::MPI_OP_NULL,
+            )),
         }
     }
 
@@ -87,8 +100,17 @@ impl Rank {
         }
         let (from, to) = (Stream::new([operand])?, Stream::new([acc])?);
         let (operand, acc) = (from.pack()?, to.pack()?);
-        let whole = |buffer| Stream::host(buffer, bytes).locate(0, bytes).ok_or_else(|| check::overflow("inbuf"));
-        reducer.reduce(guest, &whole(Arc::clone(&acc))?, &whole(operand)?, Order::OperandFirst)?;
+        let whole = |buffer| {
+            Stream::host(buffer, bytes)
+                .locate(0, bytes)
+                .ok_or_else(|| check::overflow("inbuf"))
+        };
+        reducer.reduce(
+            guest,
+            &whole(Arc::clone(&acc))?,
+            &whole(operand)?,
+            Order::OperandFirst,
+        )?;
         to.unpack(&acc)
     }
 }

@@ -29,9 +29,11 @@ pub(super) struct Planner<'a> {
 impl Planner<'_> {
     pub(super) fn plan(&self, call: &Collective<'_>) -> Result<Plan> {
         match *call {
-            Collective::Barrier => {
-                Ok(Plan::new(barrier::dissemination(self.seat), Stream::default(), Stream::default()))
-            }
+            Collective::Barrier => Ok(Plan::new(
+                barrier::dissemination(self.seat),
+                Stream::default(),
+                Stream::default(),
+            )),
             Collective::Bcast { buffer, root } => self.bcast(buffer, root),
             Collective::Gather { send, recv, root } => self.gather(send, recv, root),
             Collective::Gatherv { send, recv, root } => self.gatherv(send, recv, root),
@@ -44,14 +46,20 @@ impl Planner<'_> {
             Collective::Alltoallw { send, recv } => self.alltoallw(send, recv),
             Collective::Reduce { data, root } => self.reduce(data, root),
             Collective::Allreduce(data) => {
-                self.reduction(data, data.count, Some(data.count), |operands| self.table.allreduce(self.seat, operands))
+                self.reduction(data, data.count, Some(data.count), |operands| {
+                    self.table.allreduce(self.seat, operands)
+                })
             }
-            Collective::Scan(data) => self.reduction(data, data.count, Some(data.count), |operands| {
-                self.table.scan(self.seat, operands, Kind::Inclusive)
-            }),
-            Collective::Exscan(data) => self.reduction(data, data.count, Some(data.count), |operands| {
-                self.table.scan(self.seat, operands, Kind::Exclusive)
-            }),
+            Collective::Scan(data) => {
+                self.reduction(data, data.count, Some(data.count), |operands| {
+                    self.table.scan(self.seat, operands, Kind::Inclusive)
+                })
+            }
+            Collective::Exscan(data) => {
+                self.reduction(data, data.count, Some(data.count), |operands| {
+                    self.table.scan(self.seat, operands, Kind::Exclusive)
+                })
+            }
             Collective::ReduceScatterBlock(data) => {
                 self.reduce_scatter(data, &vec![data.count; self.seat.size as usize])
             }
@@ -80,12 +88,16 @@ impl Planner<'_> {
         let (root, is_root) = self.root(root)?;
         if !is_root {
             let own = check::one(self.rank, send, "sendbuf")?;
-            let schedule = self.table.gather(self.seat, root, own.blocks.total(), false);
+            let schedule = self
+                .table
+                .gather(self.seat, root, own.blocks.total(), false);
             return Ok(Plan::new(schedule, own.stream, Stream::default()));
         }
         let all = check::blocks(self.rank, recv, self.seat.size, "recvbuf")?;
         let own = self.own_part(send, &all, root)?;
-        let schedule = self.table.gather(self.seat, root, all.blocks.len(0), own.is_none());
+        let schedule = self
+            .table
+            .gather(self.seat, root, all.blocks.len(0), own.is_none());
         Ok(Plan::new(schedule, own.unwrap_or_default(), all.stream))
     }
 
@@ -115,12 +127,16 @@ impl Planner<'_> {
         let (root, is_root) = self.root(root)?;
         if !is_root {
             let own = check::one(self.rank, recv, "recvbuf")?;
-            let schedule = self.table.scatter(self.seat, root, own.blocks.total(), false);
+            let schedule = self
+                .table
+                .scatter(self.seat, root, own.blocks.total(), false);
             return Ok(Plan::new(schedule, Stream::default(), own.stream));
         }
         let all = check::blocks(self.rank, send, self.seat.size, "sendbuf")?;
         let own = self.scattered_part(recv, &all, root)?;
-        let schedule = self.table.scatter(self.seat, root, all.blocks.len(0), own.is_none());
+        let schedule = self
+            .table
+            .scatter(self.seat, root, all.blocks.len(0), own.is_none());
         Ok(Plan::new(schedule, all.stream, own.unwrap_or_default()))
     }
 
@@ -149,7 +165,9 @@ impl Planner<'_> {
 
     fn allgather(&self, send: Buffer, recv: Buffer) -> Result<Plan> {
         let all = check::blocks(self.rank, recv, self.seat.size, "recvbuf")?;
-        self.gathered(send, all, |blocks, in_place| self.table.allgather(self.seat, blocks, in_place))
+        self.gathered(send, all, |blocks, in_place| {
+            self.table.allgather(self.seat, blocks, in_place)
+        })
     }
 
     fn allgatherv(&self, send: Buffer, recv: Spread<'_>) -> Result<Plan> {
@@ -186,7 +204,11 @@ impl Planner<'_> {
             check::distinct(send.addr, recv.addr, len)?;
             check::blocks(self.rank, send, self.seat.size, "sendbuf")?.stream
         };
-        Ok(Plan::new(self.table.alltoall(self.seat, len, in_place), sends, recvs.stream))
+        Ok(Plan::new(
+            self.table.alltoall(self.seat, len, in_place),
+            sends,
+            recvs.stream,
+        ))
     }
 
     fn alltoallv(&self, send: Spread<'_>, recv: Spread<'_>) -> Result<Plan> {
@@ -216,8 +238,15 @@ impl Planner<'_> {
 
     fn all_to_all(&self, sends: Blocked, recvs: Blocked) -> Result<Plan> {
         let me = self.seat.rank;
-        check::same_length("the caller's block for itself", sends.blocks.len(me), "its place", recvs.blocks.len(me))?;
-        let schedule = self.table.alltoallv(self.seat, &sends.blocks, &recvs.blocks);
+        check::same_length(
+            "the caller's block for itself",
+            sends.blocks.len(me),
+            "its place",
+            recvs.blocks.len(me),
+        )?;
+        let schedule = self
+            .table
+            .alltoallv(self.seat, &sends.blocks, &recvs.blocks);
         Ok(Plan::new(schedule, sends.stream, recvs.stream))
     }
 
@@ -227,7 +256,9 @@ impl Planner<'_> {
             check::refuse_in_place(data.send, "sendbuf")?;
         }
         let result = is_root.then_some(data.count);
-        self.reduction(data, data.count, result, |operands| self.table.reduce(self.seat, root, operands))
+        self.reduction(data, data.count, result, |operands| {
+            self.table.reduce(self.seat, root, operands)
+        })
     }
 
     /// A reduction with `count` elements of input and `result` elements of output,
@@ -255,13 +286,26 @@ impl Planner<'_> {
         };
         let stream = |addr, count: i64| {
             let (memory, datatype) = (Arc::clone(&self.rank.memory), Arc::clone(&datatype));
-            Stream::new([Data { memory, addr, count: count as u64, datatype }])
+            Stream::new([Data {
+                memory,
+                addr,
+                count: count as u64,
+                datatype,
+            }])
         };
         // In place the receive buffer holds the input too, which may be longer.
-        let received = if in_place { result.map(|_| count) } else { result };
+        let received = if in_place {
+            result.map(|_| count)
+        } else {
+            result
+        };
         Ok(Plan {
             schedule: schedule(operands),
-            send: if in_place { Stream::default() } else { stream(data.send, count)? },
+            send: if in_place {
+                Stream::default()
+            } else {
+                stream(data.send, count)?
+            },
             recv: received.map_or(Ok(Stream::default()), |count| stream(data.recv, count))?,
             reducer: Some(reducer),
             members: None,
@@ -271,6 +315,8 @@ impl Planner<'_> {
     fn reduce_scatter(&self, data: Reduction, counts: &[i64]) -> Result<Plan> {
         let (blocks, total) = check::counts(self.rank, data.datatype, counts, self.seat.size)?;
         let own = counts[self.seat.rank as usize];
-        self.reduction(data, total, Some(own), |operands| self.table.reduce_scatter(self.seat, &blocks, operands))
+        self.reduction(data, total, Some(own), |operands| {
+            self.table.reduce_scatter(self.seat, &blocks, operands)
+        })
     }
 }

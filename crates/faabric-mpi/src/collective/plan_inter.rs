@@ -17,12 +17,20 @@ impl Planner<'_> {
         let remote = self.comm.peers().size();
         let rank = self.rank;
         match *call {
-            Collective::Barrier => Ok(Plan::new(inter::barrier(remote), Stream::default(), Stream::default())),
+            Collective::Barrier => Ok(Plan::new(
+                inter::barrier(remote),
+                Stream::default(),
+                Stream::default(),
+            )),
             Collective::Bcast { buffer, root } => {
                 let root = check::remote_root(self.comm, root)?;
                 self.idle_or(root, || {
                     let data = check::one(rank, buffer, "buffer")?;
-                    Ok(Plan::new(inter::bcast(root, remote, data.blocks.total()), Stream::default(), data.stream))
+                    Ok(Plan::new(
+                        inter::bcast(root, remote, data.blocks.total()),
+                        Stream::default(),
+                        data.stream,
+                    ))
                 })
             }
             Collective::Gather { send, recv, root } => {
@@ -37,12 +45,14 @@ impl Planner<'_> {
             Collective::Scatterv { send, recv, root } => {
                 self.scattered_inter(root, recv, || check::spread(rank, send, remote, "sendbuf"))
             }
-            Collective::Allgather { send, recv } => {
-                allgathered(check::one(rank, send, "sendbuf")?, check::blocks(rank, recv, remote, "recvbuf")?)
-            }
-            Collective::Allgatherv { send, recv } => {
-                allgathered(check::one(rank, send, "sendbuf")?, check::spread(rank, recv, remote, "recvbuf")?)
-            }
+            Collective::Allgather { send, recv } => allgathered(
+                check::one(rank, send, "sendbuf")?,
+                check::blocks(rank, recv, remote, "recvbuf")?,
+            ),
+            Collective::Allgatherv { send, recv } => allgathered(
+                check::one(rank, send, "sendbuf")?,
+                check::spread(rank, recv, remote, "recvbuf")?,
+            ),
             Collective::Alltoall { send, recv } => exchanged(
                 check::blocks(rank, send, remote, "sendbuf")?,
                 check::blocks(rank, recv, remote, "recvbuf")?,
@@ -59,47 +69,84 @@ impl Planner<'_> {
                 let root = check::remote_root(self.comm, root)?;
                 let result = (root == Root::Me).then_some(data.count);
                 self.idle_or(root, || {
-                    self.reduction_inter(data, data.count, result, |operands| inter::reduce(root, remote, operands))
+                    self.reduction_inter(data, data.count, result, |operands| {
+                        inter::reduce(root, remote, operands)
+                    })
                 })
             }
             Collective::Allreduce(data) => {
                 let result = Some(data.count);
-                self.reduction_inter(data, data.count, result, |operands| inter::allreduce(remote, operands))
+                self.reduction_inter(data, data.count, result, |operands| {
+                    inter::allreduce(remote, operands)
+                })
             }
             Collective::ReduceScatterBlock(data) => self.block_scatter_inter(data, remote),
             Collective::ReduceScatter { data, counts } => self.scatter_inter(data, counts, remote),
-            _ => Err(Error::new(Class::COMM, "comm is an intercommunicator: this call needs one of a single group")),
+            _ => Err(Error::new(
+                Class::COMM,
+                "comm is an intercommunicator: this call needs one of a single group",
+            )),
         }
     }
 
     fn idle_or(&self, root: Root, plan: impl FnOnce() -> Result<Plan>) -> Result<Plan> {
         match root {
-            Root::Idle => Ok(Plan::new(Schedule::default(), Stream::default(), Stream::default())),
+            Root::Idle => Ok(Plan::new(
+                Schedule::default(),
+                Stream::default(),
+                Stream::default(),
+            )),
             Root::Me | Root::Remote(_) => plan(),
         }
     }
 
-    fn gathered_inter(&self, root: i32, send: Buffer, recv: impl FnOnce() -> Result<Blocked>) -> Result<Plan> {
+    fn gathered_inter(
+        &self,
+        root: i32,
+        send: Buffer,
+        recv: impl FnOnce() -> Result<Blocked>,
+    ) -> Result<Plan> {
         let root = check::remote_root(self.comm, root)?;
         self.idle_or(root, || {
             if root == Root::Me {
                 let all = recv()?;
-                return Ok(Plan::new(inter::gather(root, &all.blocks, 0), Stream::default(), all.stream));
+                return Ok(Plan::new(
+                    inter::gather(root, &all.blocks, 0),
+                    Stream::default(),
+                    all.stream,
+                ));
             }
             let own = check::one(self.rank, send, "sendbuf")?;
-            Ok(Plan::new(inter::gather(root, &own.blocks, own.blocks.total()), own.stream, Stream::default()))
+            Ok(Plan::new(
+                inter::gather(root, &own.blocks, own.blocks.total()),
+                own.stream,
+                Stream::default(),
+            ))
         })
     }
 
-    fn scattered_inter(&self, root: i32, recv: Buffer, send: impl FnOnce() -> Result<Blocked>) -> Result<Plan> {
+    fn scattered_inter(
+        &self,
+        root: i32,
+        recv: Buffer,
+        send: impl FnOnce() -> Result<Blocked>,
+    ) -> Result<Plan> {
         let root = check::remote_root(self.comm, root)?;
         self.idle_or(root, || {
             if root == Root::Me {
                 let all = send()?;
-                return Ok(Plan::new(inter::scatter(root, &all.blocks, 0), all.stream, Stream::default()));
+                return Ok(Plan::new(
+                    inter::scatter(root, &all.blocks, 0),
+                    all.stream,
+                    Stream::default(),
+                ));
             }
             let own = check::one(self.rank, recv, "recvbuf")?;
-            Ok(Plan::new(inter::scatter(root, &own.blocks, own.blocks.total()), Stream::default(), own.stream))
+            Ok(Plan::new(
+                inter::scatter(root, &own.blocks, own.blocks.total()),
+                Stream::default(),
+                own.stream,
+            ))
         })
     }
 
@@ -122,7 +169,12 @@ impl Planner<'_> {
         let total = data.count.checked_mul(i64::from(self.comm.size()));
         let total = total.ok_or_else(|| Error::new(Class::COUNT, "recvcount is too large"))?;
         let share = total / i64::from(remote);
-        let (sends, _) = check::counts(self.rank, data.datatype, &vec![share; remote as usize], remote)?;
+        let (sends, _) = check::counts(
+            self.rank,
+            data.datatype,
+            &vec![share; remote as usize],
+            remote,
+        )?;
         self.reduction_inter(data, total, Some(data.count), |operands| {
             inter::reduce_scatter(data.count as u64 * operands.unit, &sends)
         })
@@ -134,15 +186,25 @@ impl Planner<'_> {
         let (blocks, total) = check::counts(self.rank, data.datatype, counts, self.comm.size())?;
         let own = counts[self.comm.rank as usize];
         let range = blocks.range(self.comm.rank);
-        self.reduction_inter(data, total, Some(own), |operands| inter::reduce_whole(remote, range, operands))
+        self.reduction_inter(data, total, Some(own), |operands| {
+            inter::reduce_whole(remote, range, operands)
+        })
     }
 }
 
 fn allgathered(own: Blocked, all: Blocked) -> Result<Plan> {
-    Ok(Plan::new(inter::allgather(own.blocks.total(), &all.blocks), own.stream, all.stream))
+    Ok(Plan::new(
+        inter::allgather(own.blocks.total(), &all.blocks),
+        own.stream,
+        all.stream,
+    ))
 }
 
 fn exchanged(sends: Blocked, recvs: Blocked) -> Result<Plan> {
     let blocks: (&Blocks, &Blocks) = (&sends.blocks, &recvs.blocks);
-    Ok(Plan::new(inter::alltoall(blocks.0, blocks.1), sends.stream, recvs.stream))
+    Ok(Plan::new(
+        inter::alltoall(blocks.0, blocks.1),
+        sends.stream,
+        recvs.stream,
+    ))
 }

@@ -39,7 +39,12 @@ impl Reducer {
     ///
     /// # Errors
     /// `MPI_ERR_OP` when the operation is not defined for the datatype.
-    pub(super) fn new(rank: &Rank, op: OpHandle, datatype: &Arc<Datatype>, handle: TypeHandle) -> Result<Reducer> {
+    pub(super) fn new(
+        rank: &Rank,
+        op: OpHandle,
+        datatype: &Arc<Datatype>,
+        handle: TypeHandle,
+    ) -> Result<Reducer> {
         let how = match rank.op(op)? {
             Op::Builtin(Builtin::Replace | Builtin::NoOp) => {
                 let message = "op: MPI_REPLACE and MPI_NO_OP are for one-sided calls only";
@@ -51,7 +56,12 @@ impl Reducer {
             }
             Op::User(user) => How::User(user),
         };
-        Ok(Reducer { how, datatype: Arc::clone(datatype), handle, memory: Arc::clone(&rank.memory) })
+        Ok(Reducer {
+            how,
+            datatype: Arc::clone(datatype),
+            handle,
+            memory: Arc::clone(&rank.memory),
+        })
     }
 
     pub(super) fn is_commutative(&self) -> bool {
@@ -61,17 +71,15 @@ impl Reducer {
         }
     }
 
-    /// The kernel of a predefined operation and the bytes of a value.
-    pub(super) fn kernel(&self) -> Option<(Kernel, usize)> {
-        match self.how {
-            How::Kernel(kernel, unit) => Some((kernel, unit)),
-            How::User(_) => None,
-        }
-    }
-
     /// Combines `operand` into `acc`: two slices of the same number of packed bytes,
     /// each one run of bytes.
-    pub(super) fn reduce(&self, guest: &mut dyn Guest, acc: &Data, operand: &Data, order: Order) -> Result<()> {
+    pub(super) fn reduce(
+        &self,
+        guest: &mut dyn Guest,
+        acc: &Data,
+        operand: &Data,
+        order: Order,
+    ) -> Result<()> {
         match &self.how {
             How::Kernel(kernel, unit) => compute(*kernel, *unit, acc, operand),
             How::User(user) => self.call(guest, user, acc, operand, order),
@@ -84,7 +92,14 @@ impl Reducer {
     /// scratch   | len (8) | datatype (8) | ... invec ... | ... inoutvec ... |
     /// ```
     /// and calls it: `inoutvec = invec op inoutvec`.
-    fn call(&self, guest: &mut dyn Guest, user: &UserOp, acc: &Data, operand: &Data, order: Order) -> Result<()> {
+    fn call(
+        &self,
+        guest: &mut dyn Guest,
+        user: &UserOp,
+        acc: &Data,
+        operand: &Data,
+        order: Order,
+    ) -> Result<()> {
         let (left, right) = match order {
             Order::OperandFirst => (operand, acc),
             Order::AccFirst => (acc, operand),
@@ -100,16 +115,24 @@ impl Reducer {
         // The address of an element 0 whose data would begin at the vector's start.
         let origin = |vector: Addr| vector.offset(-low).unwrap_or(vector);
 
-        self.memory.write(header, &guest_count(count, user.large)?)?;
-        self.memory.write(Addr(header.0 + 8), &self.handle.0.to_le_bytes())?;
+        self.memory
+            .write(header, &guest_count(count, user.large)?)?;
+        self.memory
+            .write(Addr(header.0 + 8), &self.handle.0.to_le_bytes())?;
         self.lay_out(left, origin(invec), count)?;
         self.lay_out(right, origin(inoutvec), count)?;
         let word = |addr: Addr| addr.0 as u32;
-        let args = [word(origin(invec)), word(origin(inoutvec)), word(header), word(header) + 8];
+        let args = [
+            word(origin(invec)),
+            word(origin(inoutvec)),
+            word(header),
+            word(header) + 8,
+        ];
         guest.call(user.function, &args)?;
 
         let mut packed = zeroed(bytes)?;
-        self.datatype.pack(&*self.memory, origin(inoutvec), count, &mut packed)?;
+        self.datatype
+            .pack(&*self.memory, origin(inoutvec), count, &mut packed)?;
         acc.memory.write(start(acc)?, &packed)?;
         Ok(())
     }
@@ -126,7 +149,10 @@ fn guest_count(count: u64, large: bool) -> Result<[u8; 8]> {
     if !large && i32::try_from(count).is_err() {
         return Err(Error::new(
             Class::COUNT,
-            format!("count is {count}: op takes up to {} elements; create it with MPI_Op_create_c", i32::MAX),
+            format!(
+                "count is {count}: op takes up to {} elements; create it with MPI_Op_create_c",
+                i32::MAX
+            ),
         ));
     }
     // Little-endian: the first half is the int.
@@ -154,7 +180,10 @@ fn compute(kernel: Kernel, unit: usize, acc: &Data, operand: &Data) -> Result<()
 
 /// Where the one run of bytes begins.
 fn start(data: &Data) -> Result<Addr> {
-    let run = data.datatype.run_offset().and_then(|run| data.addr.offset(run));
+    let run = data
+        .datatype
+        .run_offset()
+        .and_then(|run| data.addr.offset(run));
     run.ok_or_else(|| Error::new(Class::INTERN, "the operand of a reduction has gaps"))
 }
 

@@ -11,9 +11,9 @@ use crate::comm::{Comm, Context};
 use crate::error::Result;
 use crate::guest::Guest;
 use crate::memory::HostBuffer;
-use crate::rank::Rank;
 use crate::p2p::{Data, Mode, Started};
 use crate::progress::Operation;
+use crate::rank::Rank;
 use crate::request::{Completion, Outcome};
 use std::sync::Arc;
 
@@ -31,7 +31,13 @@ pub(crate) struct Plan {
 impl Plan {
     /// A plan without reduction over all ranks of the communicator.
     pub(crate) fn new(schedule: Schedule, send: Stream, recv: Stream) -> Plan {
-        Plan { schedule, send, recv, reducer: None, members: None }
+        Plan {
+            schedule,
+            send,
+            recv,
+            reducer: None,
+            members: None,
+        }
     }
 }
 
@@ -93,7 +99,9 @@ impl Run {
         while self.round < self.plan.schedule.rounds.len() {
             self.post(rank)?;
             while let Some(completion) = self.pending.last() {
-                let Some(result) = completion.result() else { return Ok(false) };
+                let Some(result) = completion.result() else {
+                    return Ok(false);
+                };
                 self.pending.pop();
                 result?;
             }
@@ -123,12 +131,17 @@ impl Run {
         }
         let plan = Arc::clone(&self.plan);
         let transfers = &plan.schedule.rounds[self.round].transfers;
-        let peer = |rank: u32| plan.members.as_ref().map_or(rank, |members| members[rank as usize]);
+        let peer = |rank: u32| {
+            plan.members
+                .as_ref()
+                .map_or(rank, |members| members[rank as usize])
+        };
         for transfer in transfers {
             if let Transfer::Recv { from, data } = *transfer {
                 let data = self.locate(data)?;
                 let from = peer(from) as i32;
-                let started = rank.start_recv(&self.comm, Context::Collective, from, self.tag, data.view())?;
+                let started =
+                    rank.start_recv(&self.comm, Context::Collective, from, self.tag, data.view())?;
                 self.started(started)?;
             }
         }
@@ -136,7 +149,8 @@ impl Run {
             if let Transfer::Send { to, data } = *transfer {
                 let data = self.locate(data)?;
                 let (context, mode) = (Context::Collective, Mode::Standard);
-                let started = rank.start_send(&self.comm, context, peer(to), self.tag, data.view(), mode)?;
+                let started =
+                    rank.start_send(&self.comm, context, peer(to), self.tag, data.view(), mode)?;
                 self.started(started)?;
             }
         }
@@ -157,7 +171,11 @@ impl Run {
         for local in &plan.schedule.rounds[self.round].locals {
             match *local {
                 Local::Copy { from, to } => copy(&self.locate(from)?, &self.locate(to)?)?,
-                Local::Reduce { acc, operand, order } => self.reduce(guest, acc, operand, order)?,
+                Local::Reduce {
+                    acc,
+                    operand,
+                    order,
+                } => self.reduce(guest, acc, operand, order)?,
             }
         }
         self.round += 1;
@@ -165,9 +183,17 @@ impl Run {
         Ok(())
     }
 
-    fn reduce(&self, guest: &mut dyn Guest, acc: Slice, operand: Slice, order: Order) -> Result<()> {
+    fn reduce(
+        &self,
+        guest: &mut dyn Guest,
+        acc: Slice,
+        operand: Slice,
+        order: Order,
+    ) -> Result<()> {
         match &self.plan.reducer {
-            Some(reducer) => reducer.reduce(guest, &self.locate(acc)?, &self.locate(operand)?, order),
+            Some(reducer) => {
+                reducer.reduce(guest, &self.locate(acc)?, &self.locate(operand)?, order)
+            }
             None => Ok(()),
         }
     }
@@ -175,15 +201,23 @@ impl Run {
     /// Brings a staged result home.
     fn finish(&mut self) -> Result<()> {
         match self.staged_recv.take() {
-            Some(staged) if self.plan.schedule.writes(Place::Recv) => self.plan.recv.unpack(&staged.buffer),
+            Some(staged) if self.plan.schedule.writes(Place::Recv) => {
+                self.plan.recv.unpack(&staged.buffer)
+            }
             _ => Ok(()),
         }
     }
 
     fn locate(&self, slice: Slice) -> Result<Data> {
         let stream = match slice.place {
-            Place::Send => self.staged_send.as_ref().map_or(&self.plan.send, |staged| &staged.stream),
-            Place::Recv => self.staged_recv.as_ref().map_or(&self.plan.recv, |staged| &staged.stream),
+            Place::Send => self
+                .staged_send
+                .as_ref()
+                .map_or(&self.plan.send, |staged| &staged.stream),
+            Place::Recv => self
+                .staged_recv
+                .as_ref()
+                .map_or(&self.plan.recv, |staged| &staged.stream),
             Place::Scratch => &self.scratch,
         };
         // A slice beyond its stream would be an error of an algorithm; it must not
@@ -191,7 +225,10 @@ impl Run {
         stream.locate(slice.offset, slice.len).ok_or_else(|| {
             crate::Error::new(
                 crate::Class::INTERN,
-                format!("a collective's schedule names {slice:?}, but the buffer has {} bytes", stream.len()),
+                format!(
+                    "a collective's schedule names {slice:?}, but the buffer has {} bytes",
+                    stream.len()
+                ),
             )
         })
     }

@@ -6,7 +6,9 @@
 
 use super::algorithm::reduce::Operands;
 use super::algorithm::scan::Kind;
-use super::algorithm::{allgather, allreduce, alltoall, bcast, gather, reduce, reduce_scatter, scan, scatter};
+use super::algorithm::{
+    allgather, allreduce, alltoall, bcast, gather, reduce, reduce_scatter, scan, scatter,
+};
 use super::schedule::{Blocks, Place, Schedule, Seat};
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +165,12 @@ impl Thresholds {
         }
     }
 
-    pub(crate) fn reduce_scatter(&self, seat: Seat, blocks: &Blocks, operands: Operands) -> Schedule {
+    pub(crate) fn reduce_scatter(
+        &self,
+        seat: Seat,
+        blocks: &Blocks,
+        operands: Operands,
+    ) -> Schedule {
         if !operands.commutative {
             reduce_scatter::in_order(seat, blocks, operands)
         } else if blocks.total() < self.reduce_scatter_halving {
@@ -189,7 +196,12 @@ mod tests {
     const SEAT: Seat = Seat { rank: 1, size: 8 };
 
     fn operands(bytes: u64, commutative: bool) -> Operands {
-        Operands { count: bytes / 8, unit: 8, commutative, input: Place::Send }
+        Operands {
+            count: bytes / 8,
+            unit: 8,
+            commutative,
+            input: Place::Send,
+        }
     }
 
     #[test]
@@ -197,20 +209,36 @@ mod tests {
         let table = Thresholds::default();
         for bytes in [8, 64 << 10, 64 << 20] {
             let ordered = operands(bytes, false);
-            assert_eq!(table.allreduce(SEAT, ordered), allreduce::recursive_doubling(SEAT, ordered));
-            assert_eq!(table.reduce(SEAT, 3, ordered), reduce::binomial(SEAT, 3, ordered));
+            assert_eq!(
+                table.allreduce(SEAT, ordered),
+                allreduce::recursive_doubling(SEAT, ordered)
+            );
+            assert_eq!(
+                table.reduce(SEAT, 3, ordered),
+                reduce::binomial(SEAT, 3, ordered)
+            );
         }
     }
 
     #[test]
     fn a_threshold_is_the_first_size_of_the_next_algorithm() {
-        let table = Thresholds { allreduce_doubling: 1024, allreduce_ring: 2048, ..Thresholds::default() };
+        let table = Thresholds {
+            allreduce_doubling: 1024,
+            allreduce_ring: 2048,
+            ..Thresholds::default()
+        };
         for (bytes, algorithm) in [
-            (1016, allreduce::recursive_doubling as fn(Seat, Operands) -> Schedule),
+            (
+                1016,
+                allreduce::recursive_doubling as fn(Seat, Operands) -> Schedule,
+            ),
             (1024, allreduce::rabenseifner),
             (2048, allreduce::ring),
         ] {
-            assert_eq!(table.allreduce(SEAT, operands(bytes, true)), algorithm(SEAT, operands(bytes, true)));
+            assert_eq!(
+                table.allreduce(SEAT, operands(bytes, true)),
+                algorithm(SEAT, operands(bytes, true))
+            );
         }
     }
 }

@@ -38,9 +38,15 @@ impl Stream {
         let mut end = 0;
         let mut pieces = Vec::new();
         for data in buffers {
-            let len = data.datatype.bytes(i64::try_from(data.count).unwrap_or(i64::MAX))?;
+            let len = data
+                .datatype
+                .bytes(i64::try_from(data.count).unwrap_or(i64::MAX))?;
             if len > 0 {
-                pieces.push(Piece { start: end, len, data });
+                pieces.push(Piece {
+                    start: end,
+                    len,
+                    data,
+                });
                 end += len;
             }
         }
@@ -49,8 +55,19 @@ impl Stream {
 
     /// `len` bytes of host memory.
     pub(crate) fn host(buffer: Arc<HostBuffer>, len: u64) -> Stream {
-        let data = Data { memory: buffer, addr: Addr(0), count: len, datatype: byte() };
-        Stream { pieces: vec![Piece { start: 0, len, data }] }
+        let data = Data {
+            memory: buffer,
+            addr: Addr(0),
+            count: len,
+            datatype: byte(),
+        };
+        Stream {
+            pieces: vec![Piece {
+                start: 0,
+                len,
+                data,
+            }],
+        }
     }
 
     /// The only buffer, when there is not more than one with data.
@@ -62,7 +79,9 @@ impl Stream {
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.pieces.last().map_or(0, |piece| piece.start + piece.len)
+        self.pieces
+            .last()
+            .map_or(0, |piece| piece.start + piece.len)
     }
 
     /// The caller's memory that holds `len` bytes at `offset`, when that is whole
@@ -71,7 +90,10 @@ impl Stream {
         if len == 0 {
             return Some(self.nothing());
         }
-        let at = self.pieces.partition_point(|piece| piece.start <= offset).checked_sub(1)?;
+        let at = self
+            .pieces
+            .partition_point(|piece| piece.start <= offset)
+            .checked_sub(1)?;
         let piece = &self.pieces[at];
         let within = offset - piece.start;
         if within + len > piece.len {
@@ -83,13 +105,20 @@ impl Stream {
         }
         if let Some(run) = datatype.run_offset() {
             let addr = data.addr.offset(run)?.offset(i64::try_from(within).ok()?)?;
-            return Some(Data { memory: Arc::clone(&data.memory), addr, count: len, datatype: byte() });
+            return Some(Data {
+                memory: Arc::clone(&data.memory),
+                addr,
+                count: len,
+                datatype: byte(),
+            });
         }
         let size = datatype.size();
         if within % size != 0 || len % size != 0 {
             return None;
         }
-        let skip = i64::try_from(within / size).ok()?.checked_mul(datatype.extent())?;
+        let skip = i64::try_from(within / size)
+            .ok()?
+            .checked_mul(datatype.extent())?;
         Some(Data {
             memory: Arc::clone(&data.memory),
             addr: data.addr.offset(skip)?,
@@ -104,7 +133,12 @@ impl Stream {
             Some(piece) => Arc::clone(&piece.data.memory),
             None => Arc::new(HostBuffer::zeroed(0)),
         };
-        Data { memory, addr: Addr(0), count: 0, datatype: byte() }
+        Data {
+            memory,
+            addr: Addr(0),
+            count: 0,
+            datatype: byte(),
+        }
     }
 
     /// Can `schedule` run on the caller's memory itself? What is reduced must lie in
@@ -116,9 +150,12 @@ impl Stream {
         {
             return true;
         }
-        schedule.slices(place).all(|slice| self.locate(slice.offset, slice.len).is_some())
+        schedule
+            .slices(place)
+            .all(|slice| self.locate(slice.offset, slice.len).is_some())
             && schedule.reduced(place).all(|slice| {
-                self.locate(slice.offset, slice.len).is_some_and(|data| data.datatype.run_offset().is_some())
+                self.locate(slice.offset, slice.len)
+                    .is_some_and(|data| data.datatype.run_offset().is_some())
             })
     }
 
@@ -128,7 +165,8 @@ impl Stream {
         for piece in &self.pieces {
             let data = &piece.data;
             let out = &mut bytes[piece.start as usize..(piece.start + piece.len) as usize];
-            data.datatype.pack(&*data.memory, data.addr, data.count, out)?;
+            data.datatype
+                .pack(&*data.memory, data.addr, data.count, out)?;
         }
         Ok(Arc::new(HostBuffer::from(bytes)))
     }
@@ -139,7 +177,8 @@ impl Stream {
             let data = &piece.data;
             staged.with(|bytes| {
                 let from = &bytes[piece.start as usize..(piece.start + piece.len) as usize];
-                data.datatype.unpack(&*data.memory, data.addr, data.count, from)
+                data.datatype
+                    .unpack(&*data.memory, data.addr, data.count, from)
             })?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! whole engine without Wasm and without a network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod collectives;
 mod p2p;
 mod requests;
 

@@ -49,7 +49,9 @@ pub(crate) fn bcast(root: Root, remote: u32, bytes: u64) -> Schedule {
 pub(crate) fn gather(root: Root, blocks: &Blocks, own: u64) -> Schedule {
     let mut build = Builder::new();
     match root {
-        Root::Me => (0..blocks.count()).for_each(|rank| build.recv(rank, blocks.slice(Place::Recv, rank))),
+        Root::Me => {
+            (0..blocks.count()).for_each(|rank| build.recv(rank, blocks.slice(Place::Recv, rank)))
+        }
         Root::Remote(rank) => build.send(rank, Slice::of(Place::Send, own)),
         Root::Idle => {}
     }
@@ -60,7 +62,9 @@ pub(crate) fn gather(root: Root, blocks: &Blocks, own: u64) -> Schedule {
 pub(crate) fn scatter(root: Root, blocks: &Blocks, own: u64) -> Schedule {
     let mut build = Builder::new();
     match root {
-        Root::Me => (0..blocks.count()).for_each(|rank| build.send(rank, blocks.slice(Place::Send, rank))),
+        Root::Me => {
+            (0..blocks.count()).for_each(|rank| build.send(rank, blocks.slice(Place::Send, rank)))
+        }
         Root::Remote(rank) => build.recv(rank, Slice::of(Place::Recv, own)),
         Root::Idle => {}
     }
@@ -120,7 +124,9 @@ pub(crate) fn reduce_scatter(own: u64, sends: &Blocks) -> Schedule {
 pub(crate) fn reduce_whole(remote: u32, own: Range<u64>, operands: Operands) -> Schedule {
     let mut build = Builder::new();
     (0..remote).for_each(|rank| build.send(rank, operands.input()));
-    let others: Vec<_> = (0..remote).map(|rank| (rank, build.scratch(operands.bytes()))).collect();
+    let others: Vec<_> = (0..remote)
+        .map(|rank| (rank, build.scratch(operands.bytes())))
+        .collect();
     for &(rank, spare) in &others {
         build.recv(rank, spare);
     }
@@ -139,7 +145,9 @@ pub(crate) fn reduce_whole(remote: u32, own: Range<u64>, operands: Operands) -> 
 /// Receives from all and combines in rank order into the receive buffer.
 fn collect(build: &mut Builder, remote: u32, bytes: u64) {
     let result = Slice::of(Place::Recv, bytes);
-    let others: Vec<_> = (1..remote).map(|rank| (rank, build.scratch(bytes))).collect();
+    let others: Vec<_> = (1..remote)
+        .map(|rank| (rank, build.scratch(bytes)))
+        .collect();
     build.recv(0, result);
     for &(rank, spare) in &others {
         build.recv(rank, spare);

@@ -89,7 +89,10 @@ pub(super) struct Local {
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Local").field("me", &self.me).field("leaders", &self.leaders).finish_non_exhaustive()
+        f.debug_struct("Local")
+            .field("me", &self.me)
+            .field("leaders", &self.leaders)
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,14 +100,20 @@ impl Local {
     /// None when the caller has the communicator for itself, or shares no worker in it.
     pub(super) fn new(rank: &Rank, comm: &Comm) -> Option<Local> {
         let placement = &rank.world.placement().of_rank;
-        let world_ranks: Option<Vec<u32>> = (0..comm.size()).map(|r| comm.group.world_rank(r)).collect();
+        let world_ranks: Option<Vec<u32>> =
+            (0..comm.size()).map(|r| comm.group.world_rank(r)).collect();
         let world_ranks = world_ranks?;
-        let hosts: Option<Vec<u32>> = world_ranks.iter().map(|&r| placement.get(r as usize).copied()).collect();
+        let hosts: Option<Vec<u32>> = world_ranks
+            .iter()
+            .map(|&r| placement.get(r as usize).copied())
+            .collect();
         let hosts = hosts?;
         let mut leaders: Vec<u32> = Vec::new();
         let mut worker = Vec::with_capacity(hosts.len());
         for (r, host) in (0..).zip(&hosts) {
-            let known = leaders.iter().position(|&leader| hosts[leader as usize] == *host);
+            let known = leaders
+                .iter()
+                .position(|&leader| hosts[leader as usize] == *host);
             worker.push(known.unwrap_or(leaders.len()) as u32);
             if known.is_none() {
                 leaders.push(r);
@@ -114,12 +123,25 @@ impl Local {
             return None;
         }
         let home = worker[comm.rank as usize];
-        let members: Vec<u32> = (0..comm.size()).filter(|&r| worker[r as usize] == home).collect();
+        let members: Vec<u32> = (0..comm.size())
+            .filter(|&r| worker[r as usize] == home)
+            .collect();
         let me = members.iter().position(|&r| r == comm.rank)?;
         let team_ranks = members.iter().map(|&r| world_ranks[r as usize]).collect();
         let key = (comm.id, world_ranks[0]);
-        let team = rank.world.teams.registry.team(key, team_ranks, rank.world.cores());
-        Some(Local { team, me, place: team::Place::default(), members, leaders, worker })
+        let team = rank
+            .world
+            .teams
+            .registry
+            .team(key, team_ranks, rank.world.cores());
+        Some(Local {
+            team,
+            me,
+            place: team::Place::default(),
+            members,
+            leaders,
+            worker,
+        })
     }
 
     /// Are all ranks of the communicator here?
@@ -158,7 +180,13 @@ impl Rank {
         tag: i32,
     ) -> Result<Option<()>> {
         let table = &self.world.teams.thresholds;
-        let caller = Caller { rank: self, comm, local, table, tag };
+        let caller = Caller {
+            rank: self,
+            comm,
+            local,
+            table,
+            tag,
+        };
         match *call {
             Collective::Barrier => caller.barrier(guest).map(Some),
             Collective::Bcast { buffer, root } => caller.bcast(guest, buffer, root).map(Some),
@@ -172,7 +200,9 @@ impl Rank {
             Collective::ReduceScatterBlock(data) => {
                 caller.reduce_scatter(guest, data, &vec![data.count; comm.size() as usize])
             }
-            Collective::ReduceScatter { data, counts } => caller.reduce_scatter(guest, data, counts),
+            Collective::ReduceScatter { data, counts } => {
+                caller.reduce_scatter(guest, data, counts)
+            }
             Collective::Scan(data) => caller.scan(guest, data, true),
             Collective::Exscan(data) => caller.scan(guest, data, false),
             _ => Ok(None),
@@ -192,7 +222,11 @@ impl Caller<'_> {
     }
 
     fn copied(&self) -> u64 {
-        if self.local.team.is_few() { self.table.local_copied } else { self.table.local_copied_crowded }
+        if self.local.team.is_few() {
+            self.table.local_copied
+        } else {
+            self.table.local_copied_crowded
+        }
     }
 
     /// A schedule among the leaders, on the bytes of `data`; for the leaders.
@@ -205,7 +239,10 @@ impl Caller<'_> {
         schedule: impl FnOnce(Seat) -> Schedule,
     ) -> Result<()> {
         let home = self.local.worker[self.comm.rank as usize];
-        let seat = Seat { rank: home, size: leaders.len() as u32 };
+        let seat = Seat {
+            rank: home,
+            size: leaders.len() as u32,
+        };
         let recv = match data {
             Some(window) => Stream::new([Data {
                 memory: Arc::clone(&window.memory),
@@ -215,7 +252,13 @@ impl Caller<'_> {
             }])?,
             None => Stream::default(),
         };
-        let plan = Plan { schedule: schedule(seat), send: Stream::default(), recv, reducer, members: Some(leaders) };
+        let plan = Plan {
+            schedule: schedule(seat),
+            send: Stream::default(),
+            recv,
+            reducer,
+            members: Some(leaders),
+        };
         Run::new(Arc::new(plan), Arc::clone(self.comm), self.tag)?.complete(self.rank, guest)
     }
 
@@ -225,7 +268,13 @@ impl Caller<'_> {
         }
         moves::assemble(self.turn(guest), 0)?;
         if self.local.me == 0 {
-            self.among(guest, self.local.leaders.clone(), None, None, barrier::dissemination)?;
+            self.among(
+                guest,
+                self.local.leaders.clone(),
+                None,
+                None,
+                barrier::dissemination,
+            )?;
         }
         self.release(guest, 0)
     }
@@ -237,10 +286,20 @@ impl Caller<'_> {
     }
 
     fn data(&self, addr: crate::memory::Addr, count: u64, datatype: &Arc<Datatype>) -> Data {
-        Data { memory: Arc::clone(&self.rank.memory), addr, count, datatype: Arc::clone(datatype) }
+        Data {
+            memory: Arc::clone(&self.rank.memory),
+            addr,
+            count,
+            datatype: Arc::clone(datatype),
+        }
     }
 
-    fn flat(&self, addr: crate::memory::Addr, count: i64, datatype: &Arc<Datatype>) -> Result<Flat> {
+    fn flat(
+        &self,
+        addr: crate::memory::Addr,
+        count: i64,
+        datatype: &Arc<Datatype>,
+    ) -> Result<Flat> {
         let len = check::bytes(datatype, count)?;
         Flat::new(self.data(addr, count as u64, datatype), len)
     }
@@ -260,12 +319,18 @@ impl Caller<'_> {
             let (leaders, leader) = self.local.leaders_with(root);
             if self.local.me == leader {
                 let from = self.local.worker[root as usize];
-                self.among(guest, leaders, Some(&flat.window), None, |seat| self.table.bcast(seat, from, len))?;
+                self.among(guest, leaders, Some(&flat.window), None, |seat| {
+                    self.table.bcast(seat, from, len)
+                })?;
             }
             leader
         };
         moves::bcast(self.turn(guest), self.form(len), leader, &flat.window)?;
-        if self.comm.rank == root { Ok(()) } else { flat.bring_home() }
+        if self.comm.rank == root {
+            Ok(())
+        } else {
+            flat.bring_home()
+        }
     }
 
     /// The operation and the buffers of a reduction with a predefined operation.
@@ -283,9 +348,16 @@ impl Caller<'_> {
     }
 
     /// Reduce to `root`, or allreduce.
-    fn reduce(&self, guest: &mut dyn Guest, data: Reduction, root: Option<i32>) -> Result<Option<()>> {
+    fn reduce(
+        &self,
+        guest: &mut dyn Guest,
+        data: Reduction,
+        root: Option<i32>,
+    ) -> Result<Option<()>> {
         let root = root.map(|root| check::root(self.comm, root)).transpose()?;
-        let Some((op, datatype)) = self.operands(&data, data.count)? else { return Ok(None) };
+        let Some((op, datatype)) = self.operands(&data, data.count)? else {
+            return Ok(None);
+        };
         let in_place = data.send == IN_PLACE;
         let receives = root.is_none_or(|root| root == self.comm.rank);
         if receives {
@@ -294,16 +366,31 @@ impl Caller<'_> {
         } else {
             check::refuse_in_place(data.send, "sendbuf")?;
         }
-        let input = self.flat(if in_place { data.recv } else { data.send }, data.count, &datatype)?;
+        let input = self.flat(
+            if in_place { data.recv } else { data.send },
+            data.count,
+            &datatype,
+        )?;
         let len = input.window.len;
         if len == 0 {
             return Ok(Some(()));
         }
-        let output = if receives && !in_place { Some(self.flat(data.recv, data.count, &datatype)?) } else { None };
+        let output = if receives && !in_place {
+            Some(self.flat(data.recv, data.count, &datatype)?)
+        } else {
+            None
+        };
         if self.local.is_whole() {
             let to = root.map_or(To::All, |root| To::One(root as usize));
             let target = output.as_ref().unwrap_or(&input);
-            reduction::reduce(self.turn(guest), self.form(len), op, &input.window, &target.window, to)?;
+            reduction::reduce(
+                self.turn(guest),
+                self.form(len),
+                op,
+                &input.window,
+                &target.window,
+                to,
+            )?;
         } else {
             self.reduce_two_level(guest, data, &datatype, op, (&input, output.as_ref()), root)?;
         }
@@ -332,18 +419,43 @@ impl Caller<'_> {
         // A leader that is not the root has nowhere to put its worker's result, and
         // must not put it into the caller's operand.
         let receives = root.is_none_or(|root| root == self.comm.rank);
-        let spare = if leads && !receives { Some(spare(len)?) } else { None };
-        let target = spare.as_ref().unwrap_or_else(|| &output.unwrap_or(input).window);
-        reduction::reduce(self.turn(guest), self.form(len), op, &input.window, target, To::One(leader))?;
+        let spare = if leads && !receives {
+            Some(spare(len)?)
+        } else {
+            None
+        };
+        let target = spare
+            .as_ref()
+            .unwrap_or_else(|| &output.unwrap_or(input).window);
+        reduction::reduce(
+            self.turn(guest),
+            self.form(len),
+            op,
+            &input.window,
+            target,
+            To::One(leader),
+        )?;
         if leads {
-            let reducer = super::reducer::Reducer::new(self.rank, data.op, datatype, data.datatype)?;
+            let reducer =
+                super::reducer::Reducer::new(self.rank, data.op, datatype, data.datatype)?;
             let unit = op.unit as u64;
-            let operands = Operands { count: len / unit, unit, commutative: true, input: Place::Recv };
+            let operands = Operands {
+                count: len / unit,
+                unit,
+                commutative: true,
+                input: Place::Recv,
+            };
             let home = root.map(|root| self.local.worker[root as usize]);
-            self.among(guest, leaders, Some(target), Some(reducer), |seat| match home {
-                Some(root) => self.table.reduce(seat, root, operands),
-                None => self.table.allreduce(seat, operands),
-            })?;
+            self.among(
+                guest,
+                leaders,
+                Some(target),
+                Some(reducer),
+                |seat| match home {
+                    Some(root) => self.table.reduce(seat, root, operands),
+                    None => self.table.allreduce(seat, operands),
+                },
+            )?;
         }
         if root.is_some() {
             return Ok(());
@@ -351,7 +463,13 @@ impl Caller<'_> {
         moves::bcast(self.turn(guest), self.form(len), 0, target)
     }
 
-    fn gather(&self, guest: &mut dyn Guest, send: Buffer, recv: Buffer, root: i32) -> Result<Option<()>> {
+    fn gather(
+        &self,
+        guest: &mut dyn Guest,
+        send: Buffer,
+        recv: Buffer,
+        root: i32,
+    ) -> Result<Option<()>> {
         let root = check::root(self.comm, root)?;
         if self.comm.rank != root {
             let own = check::one(self.rank, send, "sendbuf")?;
@@ -370,11 +488,21 @@ impl Caller<'_> {
             return Ok(form_none(form));
         }
         let in_place = send.addr == IN_PLACE;
-        let own = if in_place { None } else { Some(self.own(send, &all, root)?) };
+        let own = if in_place {
+            None
+        } else {
+            Some(self.own(send, &all, root)?)
+        };
         let all = flat_of(all)?;
         let at = u64::from(root) * len;
         let own = own.map_or_else(|| all.window.part(at..at + len), |own| own.window);
-        moves::gather(self.turn(guest), form, root as usize, &own, Some(&all.window))?;
+        moves::gather(
+            self.turn(guest),
+            form,
+            root as usize,
+            &own,
+            Some(&all.window),
+        )?;
         all.bring_home()?;
         Ok(Some(()))
     }
@@ -384,13 +512,27 @@ impl Caller<'_> {
         flat_of(check::own_block(self.rank, own, all, rank)?)
     }
 
-    fn scatter(&self, guest: &mut dyn Guest, send: Buffer, recv: Buffer, root: i32) -> Result<Option<()>> {
+    fn scatter(
+        &self,
+        guest: &mut dyn Guest,
+        send: Buffer,
+        recv: Buffer,
+        root: i32,
+    ) -> Result<Option<()>> {
         let root = check::root(self.comm, root)?;
         let size = u64::from(self.comm.size());
         let is_root = self.comm.rank == root;
         let in_place = is_root && recv.addr == IN_PLACE;
-        let all = if is_root { Some(check::blocks(self.rank, send, self.comm.size(), "sendbuf")?) } else { None };
-        let own = if in_place { None } else { Some(check::one(self.rank, recv, "recvbuf")?) };
+        let all = if is_root {
+            Some(check::blocks(self.rank, send, self.comm.size(), "sendbuf")?)
+        } else {
+            None
+        };
+        let own = if in_place {
+            None
+        } else {
+            Some(check::one(self.rank, recv, "recvbuf")?)
+        };
         let len = match (&all, &own) {
             (Some(all), _) => all.blocks.len(0),
             (None, Some(own)) => own.blocks.total(),
@@ -404,7 +546,10 @@ impl Caller<'_> {
             check::scattered_block(recv, own, all, root)?;
         }
         let (all, own) = (all.map(flat_of).transpose()?, own.map(flat_of).transpose()?);
-        let (from, to) = (all.as_ref().map(|all| &all.window), own.as_ref().map(|own| &own.window));
+        let (from, to) = (
+            all.as_ref().map(|all| &all.window),
+            own.as_ref().map(|own| &own.window),
+        );
         moves::scatter(self.turn(guest), form, root as usize, len, from, to)?;
         own.map_or(Ok(()), |own| own.bring_home())?;
         Ok(Some(()))
@@ -413,7 +558,11 @@ impl Caller<'_> {
     fn allgather(&self, guest: &mut dyn Guest, send: Buffer, recv: Buffer) -> Result<()> {
         let all = check::blocks(self.rank, recv, self.comm.size(), "recvbuf")?;
         let in_place = send.addr == IN_PLACE;
-        let own = if in_place { None } else { Some(self.own(send, &all, self.comm.rank)?) };
+        let own = if in_place {
+            None
+        } else {
+            Some(self.own(send, &all, self.comm.rank)?)
+        };
         let len = all.blocks.len(0);
         if len == 0 {
             return Ok(());
@@ -421,7 +570,13 @@ impl Caller<'_> {
         let all = flat_of(all)?;
         let at = u64::from(self.comm.rank) * len;
         let own = own.map_or_else(|| all.window.part(at..at + len), |own| own.window);
-        moves::allgather(self.turn(guest), self.form(len), &own, &all.window, in_place)?;
+        moves::allgather(
+            self.turn(guest),
+            self.form(len),
+            &own,
+            &all.window,
+            in_place,
+        )?;
         all.bring_home()
     }
 
@@ -449,42 +604,82 @@ impl Caller<'_> {
         Ok(Some(()))
     }
 
-    fn reduce_scatter(&self, guest: &mut dyn Guest, data: Reduction, counts: &[i64]) -> Result<Option<()>> {
+    fn reduce_scatter(
+        &self,
+        guest: &mut dyn Guest,
+        data: Reduction,
+        counts: &[i64],
+    ) -> Result<Option<()>> {
         let (blocks, total) = check::counts(self.rank, data.datatype, counts, self.comm.size())?;
-        let Some((op, datatype)) = self.operands(&data, total)? else { return Ok(None) };
+        let Some((op, datatype)) = self.operands(&data, total)? else {
+            return Ok(None);
+        };
         let in_place = data.send == IN_PLACE;
         check::refuse_in_place(data.recv, "recvbuf")?;
         check::distinct(data.send, data.recv, blocks.total())?;
         if blocks.total() == 0 {
             return Ok(Some(()));
         }
-        let input = self.flat(if in_place { data.recv } else { data.send }, total, &datatype)?;
+        let input = self.flat(
+            if in_place { data.recv } else { data.send },
+            total,
+            &datatype,
+        )?;
         let own = counts[self.comm.rank as usize];
-        let output = if in_place { None } else { Some(self.flat(data.recv, own, &datatype)?) };
+        let output = if in_place {
+            None
+        } else {
+            Some(self.flat(data.recv, own, &datatype)?)
+        };
         let target = output.as_ref().unwrap_or(&input);
         let (form, range) = (self.form(blocks.total()), blocks.range(self.comm.rank));
         let turn = self.turn(guest);
-        reduction::reduce_scatter(turn, form, op, &input.window, range, &target.window, in_place)?;
+        reduction::reduce_scatter(
+            turn,
+            form,
+            op,
+            &input.window,
+            range,
+            &target.window,
+            in_place,
+        )?;
         target.bring_home()?;
         Ok(Some(()))
     }
 
     fn scan(&self, guest: &mut dyn Guest, data: Reduction, inclusive: bool) -> Result<Option<()>> {
-        let Some((op, datatype)) = self.operands(&data, data.count)? else { return Ok(None) };
+        let Some((op, datatype)) = self.operands(&data, data.count)? else {
+            return Ok(None);
+        };
         let form = self.form(datatype.bytes(data.count)?);
         if form == Form::Shown {
             return Ok(None);
         }
         let in_place = data.send == IN_PLACE;
         check::refuse_in_place(data.recv, "recvbuf")?;
-        let input = self.flat(if in_place { data.recv } else { data.send }, data.count, &datatype)?;
+        let input = self.flat(
+            if in_place { data.recv } else { data.send },
+            data.count,
+            &datatype,
+        )?;
         check::distinct(data.send, data.recv, input.window.len)?;
         if input.window.len == 0 {
             return Ok(Some(()));
         }
-        let output = if in_place { None } else { Some(self.flat(data.recv, data.count, &datatype)?) };
+        let output = if in_place {
+            None
+        } else {
+            Some(self.flat(data.recv, data.count, &datatype)?)
+        };
         let target = output.as_ref().unwrap_or(&input);
-        reduction::scan(self.turn(guest), form, op, &input.window, &target.window, inclusive)?;
+        reduction::scan(
+            self.turn(guest),
+            form,
+            op,
+            &input.window,
+            &target.window,
+            inclusive,
+        )?;
         target.bring_home()?;
         Ok(Some(()))
     }
@@ -498,13 +693,25 @@ fn form_none(form: Form) -> Option<()> {
 /// Host memory for a leader's intermediate result.
 fn spare(len: u64) -> Result<Window> {
     let buffer = crate::memory::HostBuffer::from(super::stream::zeroed(len)?);
-    Ok(Window { memory: Arc::new(buffer), addr: crate::memory::Addr(0), len })
+    Ok(Window {
+        memory: Arc::new(buffer),
+        addr: crate::memory::Addr(0),
+        len,
+    })
 }
 
 fn flat_of(blocked: Blocked) -> Result<Flat> {
     let len = blocked.blocks.total();
     match blocked.stream.into_single() {
         Some(data) => Flat::new(data, len),
-        None => Flat::new(Data { memory: Arc::new(crate::memory::HostBuffer::zeroed(0)), addr: crate::memory::Addr(0), count: 0, datatype: byte() }, 0),
+        None => Flat::new(
+            Data {
+                memory: Arc::new(crate::memory::HostBuffer::zeroed(0)),
+                addr: crate::memory::Addr(0),
+                count: 0,
+                datatype: byte(),
+            },
+            0,
+        ),
     }
 }

@@ -49,7 +49,13 @@ pub(super) fn bcast(mut turn: Turn<'_>, form: Form, root: usize, data: &Window) 
 }
 
 /// Everyone's block to the root, for blocks that are copied. `all` counts at the root.
-pub(super) fn gather(mut turn: Turn<'_>, form: Form, root: usize, own: &Window, all: Option<&Window>) -> Result<()> {
+pub(super) fn gather(
+    mut turn: Turn<'_>,
+    form: Form,
+    root: usize,
+    own: &Window,
+    all: Option<&Window>,
+) -> Result<()> {
     let size = turn.team.size();
     turn.claim()?;
     turn.offer(form, own, None)?;
@@ -59,7 +65,8 @@ pub(super) fn gather(mut turn: Turn<'_>, form: Form, root: usize, own: &Window, 
         return Ok(());
     };
     turn.await_all()?;
-    (0..size).try_for_each(|member| turn.take(form, member, 0, own.len, all, member as u64 * own.len))?;
+    (0..size)
+        .try_for_each(|member| turn.take(form, member, 0, own.len, all, member as u64 * own.len))?;
     turn.end(true);
     Ok(())
 }
@@ -89,7 +96,13 @@ pub(super) fn scatter(
 }
 
 /// Everyone's block to everyone. The caller's `own` may be its place in `all`.
-pub(super) fn allgather(mut turn: Turn<'_>, form: Form, own: &Window, all: &Window, in_place: bool) -> Result<()> {
+pub(super) fn allgather(
+    mut turn: Turn<'_>,
+    form: Form,
+    own: &Window,
+    all: &Window,
+    in_place: bool,
+) -> Result<()> {
     let (size, me, len) = (turn.team.size(), turn.me, own.len);
     turn.claim()?;
     turn.offer(form, own, None)?;
@@ -106,7 +119,13 @@ pub(super) fn allgather(mut turn: Turn<'_>, form: Form, own: &Window, all: &Wind
 }
 
 /// A block from everyone to everyone. In place only when the blocks are copied.
-pub(super) fn alltoall(mut turn: Turn<'_>, form: Form, sends: &Window, recvs: &Window, len: u64) -> Result<()> {
+pub(super) fn alltoall(
+    mut turn: Turn<'_>,
+    form: Form,
+    sends: &Window,
+    recvs: &Window,
+    len: u64,
+) -> Result<()> {
     let (size, me) = (turn.team.size(), turn.me);
     turn.claim()?;
     turn.offer(form, sends, None)?;
@@ -114,7 +133,14 @@ pub(super) fn alltoall(mut turn: Turn<'_>, form: Form, sends: &Window, recvs: &W
     turn.await_all()?;
     for distance in 0..size {
         let member = (me + distance) % size;
-        turn.take(form, member, me as u64 * len, len, recvs, member as u64 * len)?;
+        turn.take(
+            form,
+            member,
+            me as u64 * len,
+            len,
+            recvs,
+            member as u64 * len,
+        )?;
     }
     finish(turn, form)
 }

@@ -34,7 +34,14 @@ impl To {
 }
 
 /// Allreduce and Reduce. `output` counts for members that get the result.
-pub(super) fn reduce(mut turn: Turn<'_>, form: Form, op: Operation, input: &Window, output: &Window, to: To) -> Result<()> {
+pub(super) fn reduce(
+    mut turn: Turn<'_>,
+    form: Form,
+    op: Operation,
+    input: &Window,
+    output: &Window,
+    to: To,
+) -> Result<()> {
     if form == Form::Shown {
         return reduce_shown(turn, op, input, output, to);
     }
@@ -46,7 +53,14 @@ pub(super) fn reduce(mut turn: Turn<'_>, form: Form, op: Operation, input: &Wind
         turn.arrive();
         if receives {
             turn.await_all()?;
-            turn.combine(form, op.kernel, op.unit, 0..team.size(), 0..len, |at, bytes| output.write(at, bytes))?;
+            turn.combine(
+                form,
+                op.kernel,
+                op.unit,
+                0..team.size(),
+                0..len,
+                |at, bytes| output.write(at, bytes),
+            )?;
         }
     } else {
         if turn.climb(|left, right| turn.merge(form, op.kernel, len, left, right))? {
@@ -65,21 +79,42 @@ pub(super) fn reduce(mut turn: Turn<'_>, form: Form, op: Operation, input: &Wind
 /// who want it: each byte is read once and written once a receiver, by all members
 /// at the same time. (In place too: slice `i` of every buffer is read and written by
 /// member `i` only.)
-fn reduce_shown(mut turn: Turn<'_>, op: Operation, input: &Window, output: &Window, to: To) -> Result<()> {
+fn reduce_shown(
+    mut turn: Turn<'_>,
+    op: Operation,
+    input: &Window,
+    output: &Window,
+    to: To,
+) -> Result<()> {
     let (team, me) = (turn.team, turn.me);
     turn.claim()?;
     turn.offer(Form::Shown, input, to.includes(me).then_some(output))?;
     turn.arrive();
     turn.await_all()?;
-    let slices = Blocks::split(input.len / op.unit as u64, op.unit as u64, team.size() as u32);
+    let slices = Blocks::split(
+        input.len / op.unit as u64,
+        op.unit as u64,
+        team.size() as u32,
+    );
     let mine = slices.range(me as u32);
     let targets: Vec<Window> = match to {
-        To::All => (0..team.size()).filter_map(|member| turn.big(member).read().recv.clone()).collect(),
+        To::All => (0..team.size())
+            .filter_map(|member| turn.big(member).read().recv.clone())
+            .collect(),
         To::One(member) => turn.big(member).read().recv.clone().into_iter().collect(),
     };
-    turn.combine(Form::Shown, op.kernel, op.unit, 0..team.size(), mine.clone(), |at, bytes| {
-        targets.iter().try_for_each(|target| target.write(mine.start + at, bytes))
-    })?;
+    turn.combine(
+        Form::Shown,
+        op.kernel,
+        op.unit,
+        0..team.size(),
+        mine.clone(),
+        |at, bytes| {
+            targets
+                .iter()
+                .try_for_each(|target| target.write(mine.start + at, bytes))
+        },
+    )?;
     leave_shown(turn)
 }
 
@@ -112,19 +147,29 @@ pub(super) fn reduce_scatter(
     turn.await_all()?;
     let members = 0..team.size();
     if form != Form::Shown {
-        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| output.write(at, bytes))?;
+        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+            output.write(at, bytes)
+        })?;
         turn.end(true);
         return Ok(());
     }
     if !in_place {
-        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| output.write(at, bytes))?;
+        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+            output.write(at, bytes)
+        })?;
         return leave_shown(turn);
     }
     // The result's place is input that others still read.
     let len = own.end - own.start;
     let spare = Arc::new(HostBuffer::from(crate::collective::stream::zeroed(len)?));
-    let result = Window { memory: spare, addr: Addr(0), len };
-    turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| result.write(at, bytes))?;
+    let result = Window {
+        memory: spare,
+        addr: Addr(0),
+        len,
+    };
+    turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+        result.write(at, bytes)
+    })?;
     leave_shown(turn)?;
     result.copy_to(0, len, output, 0)
 }
@@ -145,7 +190,14 @@ pub(super) fn scan(
     turn.arrive();
     turn.await_all()?;
     if !members.is_empty() {
-        turn.combine(form, op.kernel, op.unit, members, 0..input.len, |at, bytes| output.write(at, bytes))?;
+        turn.combine(
+            form,
+            op.kernel,
+            op.unit,
+            members,
+            0..input.len,
+            |at, bytes| output.write(at, bytes),
+        )?;
     }
     turn.end(true);
     Ok(())

@@ -46,27 +46,46 @@ impl Flat {
     /// The packed bytes of `data`; all of it is in memory, so that nothing that is
     /// done with the window can fail after others have come to count on it.
     pub(super) fn new(data: Data, len: u64) -> Result<Flat> {
-        let start = data.datatype.run_offset().and_then(|run| data.addr.offset(run));
+        let start = data
+            .datatype
+            .run_offset()
+            .and_then(|run| data.addr.offset(run));
         if let Some(addr) = start {
             if len > 0 {
                 memory::check(addr, len, data.memory.size())?;
             }
-            return Ok(Flat { window: Window { memory: data.memory, addr, len }, home: None });
+            return Ok(Flat {
+                window: Window {
+                    memory: data.memory,
+                    addr,
+                    len,
+                },
+                home: None,
+            });
         }
         let mut bytes = crate::collective::stream::zeroed(len)?;
-        data.datatype.pack(&*data.memory, data.addr, data.count, &mut bytes)?;
+        data.datatype
+            .pack(&*data.memory, data.addr, data.count, &mut bytes)?;
         let buffer = Arc::new(HostBuffer::from(bytes));
-        let window = Window { memory: Arc::clone(&buffer) as _, addr: Addr(0), len };
-        Ok(Flat { window, home: Some((buffer, data)) })
+        let window = Window {
+            memory: Arc::clone(&buffer) as _,
+            addr: Addr(0),
+            len,
+        };
+        Ok(Flat {
+            window,
+            home: Some((buffer, data)),
+        })
     }
 
     /// Brings a result to where the caller wants it.
     pub(super) fn bring_home(&self) -> Result<()> {
         match &self.home {
             None => Ok(()),
-            Some((buffer, data)) => {
-                buffer.with(|bytes| data.datatype.unpack(&*data.memory, data.addr, data.count, bytes))
-            }
+            Some((buffer, data)) => buffer.with(|bytes| {
+                data.datatype
+                    .unpack(&*data.memory, data.addr, data.count, bytes)
+            }),
         }
     }
 }
@@ -117,7 +136,13 @@ impl Turn<'_> {
     }
 
     /// Reads bytes at `offset` of a member's contribution.
-    pub(super) fn fetch(&self, form: Form, member: usize, offset: u64, out: &mut [u8]) -> Result<()> {
+    pub(super) fn fetch(
+        &self,
+        form: Form,
+        member: usize,
+        offset: u64,
+        out: &mut [u8],
+    ) -> Result<()> {
         let from = offset as usize;
         match form {
             Form::Small => {
@@ -125,7 +150,9 @@ impl Turn<'_> {
                 self.small(member, &mut bytes[..from + out.len()]);
                 out.copy_from_slice(&bytes[from..from + out.len()]);
             }
-            Form::Copied => out.copy_from_slice(&self.big(member).read().bytes[from..from + out.len()]),
+            Form::Copied => {
+                out.copy_from_slice(&self.big(member).read().bytes[from..from + out.len()])
+            }
             Form::Shown => {
                 if let Some(window) = &self.big(member).read().send {
                     window.read(offset, out)?;
@@ -157,7 +184,10 @@ impl Turn<'_> {
             }
             Form::Copied => {
                 let big = self.big(member).read();
-                to.write(to_offset, &big.bytes[offset as usize..(offset + len) as usize])
+                to.write(
+                    to_offset,
+                    &big.bytes[offset as usize..(offset + len) as usize],
+                )
             }
             Form::Shown => match &self.big(member).read().send {
                 Some(window) => window.copy_to(offset, len, to, to_offset),
@@ -213,7 +243,14 @@ impl Turn<'_> {
 
     /// Combines the contribution of `right` into that of `left`, both copied: a step up
     /// the tree.
-    pub(super) fn merge(&self, form: Form, kernel: Kernel, len: u64, left: usize, right: usize) -> Result<()> {
+    pub(super) fn merge(
+        &self,
+        form: Form,
+        kernel: Kernel,
+        len: u64,
+        left: usize,
+        right: usize,
+    ) -> Result<()> {
         if form == Form::Small {
             let (mut acc, mut operand) = ([0; SMALL], [0; SMALL]);
             let (acc, operand) = (&mut acc[..len as usize], &mut operand[..len as usize]);

@@ -123,8 +123,15 @@ impl Team {
     /// The team of these world ranks, which share `cores`.
     pub(super) fn new(ranks: Vec<u32>, cores: u32) -> Team {
         let size = ranks.len();
-        let nodes = || (0..size.next_power_of_two()).map(|_| AtomicU32::new(0)).collect();
-        let crowd = || Crowd { tree: nodes(), ..Crowd::default() };
+        let nodes = || {
+            (0..size.next_power_of_two())
+                .map(|_| AtomicU32::new(0))
+                .collect()
+        };
+        let crowd = || Crowd {
+            tree: nodes(),
+            ..Crowd::default()
+        };
         Team {
             members: (0..size).map(|_| Member::default()).collect(),
             crowds: [crowd(), crowd()],
@@ -153,7 +160,9 @@ impl Team {
         self.bell.ring();
         // After the fence in ring(): whoever counts itself in later sees the change.
         if self.elsewhere.load(Ordering::Relaxed) != 0 {
-            self.ranks.iter().for_each(|&member| rank.world.wake(member));
+            self.ranks
+                .iter()
+                .for_each(|&member| rank.world.wake(member));
         }
     }
 
@@ -209,13 +218,22 @@ impl<'a> Turn<'a> {
         guest: &'a mut dyn Guest,
     ) -> Turn<'a> {
         let turn = place.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        Turn { team, rank, guest, me, place, turn }
+        Turn {
+            team,
+            rank,
+            guest,
+            me,
+            place,
+            turn,
+        }
     }
 
     /// The next turn of the same operation, when the caller has seen all members
     /// arrive in this one. It may still be read from.
     pub(super) fn next(self) -> Turn<'a> {
-        self.place.safe.store(self.turn.wrapping_sub(1), Ordering::Relaxed);
+        self.place
+            .safe
+            .store(self.turn.wrapping_sub(1), Ordering::Relaxed);
         Turn::begin(self.team, self.place, self.me, self.rank, self.guest)
     }
 
@@ -240,7 +258,11 @@ impl<'a> Turn<'a> {
             return Ok(());
         }
         let team = self.team;
-        let all_done = || team.members.iter().all(|member| reached(member.done.0.load(Ordering::Acquire), free));
+        let all_done = || {
+            team.members
+                .iter()
+                .all(|member| reached(member.done.0.load(Ordering::Acquire), free))
+        };
         team.wait(self.rank, self.guest, all_done)?;
         self.place.safe.store(free, Ordering::Relaxed);
         Ok(())
@@ -272,7 +294,9 @@ impl<'a> Turn<'a> {
     /// Waits for one member's stamp.
     pub(super) fn await_member(&mut self, member: usize) -> Result<()> {
         let (cell, turn) = (self.cell(member), self.turn);
-        self.team.wait(self.rank, self.guest, || reached(cell.turn.load(Ordering::Acquire), turn))
+        self.team.wait(self.rank, self.guest, || {
+            reached(cell.turn.load(Ordering::Acquire), turn)
+        })
     }
 
     /// The caller has arrived; does not wait.
@@ -296,7 +320,9 @@ impl<'a> Turn<'a> {
         let (team, turn) = (self.team, self.turn);
         let side = turn as usize % 2;
         team.wait(self.rank, self.guest, || {
-            team.members.iter().all(|member| reached(member.cells[side].turn.load(Ordering::Acquire), turn))
+            team.members
+                .iter()
+                .all(|member| reached(member.cells[side].turn.load(Ordering::Acquire), turn))
         })
     }
 
@@ -309,14 +335,19 @@ impl<'a> Turn<'a> {
     /// Waits for [`Turn::set_complete`].
     pub(super) fn await_complete(&mut self) -> Result<()> {
         let (complete, turn) = (&self.crowd().complete.0, self.turn);
-        self.team.wait(self.rank, self.guest, || reached(complete.load(Ordering::Acquire), turn))
+        self.team.wait(self.rank, self.guest, || {
+            reached(complete.load(Ordering::Acquire), turn)
+        })
     }
 
     /// Climbs the combining tree: `combine(left, right)` is called by the second to
     /// arrive at a node of two runs of members, which begin with `left` and `right`,
     /// and puts the result in place of `left`'s. True for the one that combined the
     /// whole. So members combine while others are still on their way, in rank order.
-    pub(super) fn climb(&self, mut combine: impl FnMut(usize, usize) -> Result<()>) -> Result<bool> {
+    pub(super) fn climb(
+        &self,
+        mut combine: impl FnMut(usize, usize) -> Result<()>,
+    ) -> Result<bool> {
         let size = self.team.size();
         let tree = &self.crowd().tree;
         let (mut run, mut base) = (1, 0);
@@ -326,7 +357,7 @@ impl<'a> Turn<'a> {
             if right < size {
                 let node = base + self.me / (2 * run);
                 // Two come by in each turn; the second finds an odd number.
-                if tree[node].fetch_add(1, Ordering::AcqRel) % 2 == 0 {
+                if tree[node].fetch_add(1, Ordering::AcqRel).is_multiple_of(2) {
                     return Ok(false);
                 }
                 combine(left, right)?;
@@ -347,11 +378,16 @@ impl<'a> Turn<'a> {
     /// The caller is done with this turn: it reads nobody's cell any more. `all` says
     /// that it has seen all members arrive.
     pub(super) fn end(self, all: bool) {
-        self.team.members[self.me].done.0.store(self.turn, Ordering::Release);
+        self.team.members[self.me]
+            .done
+            .0
+            .store(self.turn, Ordering::Release);
         self.team.ring(self.rank);
         if all {
             // Whoever arrives is done with the turn before.
-            self.place.safe.store(self.turn.wrapping_sub(1), Ordering::Relaxed);
+            self.place
+                .safe
+                .store(self.turn.wrapping_sub(1), Ordering::Relaxed);
         }
     }
 }
