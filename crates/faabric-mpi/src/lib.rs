@@ -20,6 +20,7 @@ pub mod group;
 pub mod guest;
 pub mod handle;
 pub mod info;
+pub mod interface;
 pub mod memory;
 pub mod op;
 pub mod probe;

@@ -1,0 +1,143 @@
+//! Writes `guest/include/mpi.h` and `guest/mpi/stubs.c`, and checks that the files in
+//! the repository are what it writes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::{Function, Support, functions};
+use crate::abi::{Form, GROUPS};
+use std::fmt::Write as _;
+use std::path::Path;
+
+const GENERATED: &str =
+    "Generated from guest/mpi/functions.txt and crates/faabric-mpi/src/abi.rs: do not edit.";
+
+fn constants() -> String {
+    let mut text = String::new();
+    for group in GROUPS {
+        writeln!(text, "\n/* {}. */", sentence(group.title)).unwrap();
+        if group.form == Form::Int {
+            text.push_str("enum {\n");
+        }
+        for (i, (name, value)) in group.constants.iter().enumerate() {
+            match group.form {
+                Form::Number => writeln!(text, "#define {name:<31} {value}"),
+                Form::Pointer("MPI_Offset") => {
+                    writeln!(text, "#define {name:<31} ((MPI_Offset){value})")
+                }
+                Form::Pointer(c_type) => {
+                    writeln!(text, "#define {name:<31} (({c_type})0x{value:x})")
+                }
+                Form::Int => {
+                    let comma = if i + 1 < group.constants.len() {
+                        ","
+                    } else {
+                        ""
+                    };
+                    writeln!(text, "    {name:<27} = {value}{comma}")
+                }
+            }
+            .unwrap();
+        }
+        if group.form == Form::Int {
+            text.push_str("};\n");
+        }
+    }
+    text
+}
+
+fn sentence(title: &str) -> String {
+    let mut letters = title.chars();
+    let first = letters.next().unwrap().to_uppercase().to_string();
+    first + letters.as_str()
+}
+
+fn prototypes() -> String {
+    let mut text = String::new();
+    let mut chapter = "";
+    for f in functions() {
+        if f.chapter != chapter {
+            chapter = f.chapter;
+            writeln!(text, "\n/* {chapter}{}. */", remark(f)).unwrap();
+        }
+        let Function {
+            returns,
+            name,
+            parameters,
+            ..
+        } = f;
+        let import = match f.support {
+            Support::Guest => String::new(),
+            _ => format!(" MPI_IMPORT(\"{name}\")"),
+        };
+        writeln!(text, "{returns} {name}({parameters});").unwrap();
+        writeln!(text, "{returns} P{name}({parameters}){import};").unwrap();
+    }
+    text
+}
+
+/// A note on a chapter of which nothing is supported.
+fn remark(first: &Function) -> &'static str {
+    let mut chapter = functions().iter().filter(|f| f.chapter == first.chapter);
+    if chapter.all(|f| f.support == Support::Unsupported) {
+        ": declared so that programs link; calling one is MPI_ERR_UNSUPPORTED_OPERATION"
+    } else {
+        ""
+    }
+}
+
+fn header() -> String {
+    include_str!("../../../../guest/mpi/mpi.h.in")
+        .replace("@GENERATED@", GENERATED)
+        .replace("@CONSTANTS@\n", &constants())
+        .replace("@PROTOTYPES@\n", &prototypes())
+}
+
+fn stubs() -> String {
+    let mut text = format!(
+        "/* The profiling interface: each PMPI_X is an import of the host, each MPI_X a weak\n \
+         * function that calls it, which a tool may define itself.\n *\n * {GENERATED} */\n\n\
+         #include <mpi.h>\n\n\
+         #define WEAK __attribute__((weak))\n"
+    );
+    for f in functions().iter().filter(|f| f.support != Support::Guest) {
+        let Function {
+            returns,
+            name,
+            parameters,
+            ..
+        } = f;
+        let arguments: Vec<_> = f.parameters().map(|p| p.name()).collect();
+        writeln!(
+            text,
+            "\nWEAK {returns} {name}({parameters}) {{ return P{name}({}); }}",
+            arguments.join(", ")
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn check(path: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
+    if std::env::var_os("FAABRIC_BLESS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{} is out of date; run: FAABRIC_BLESS=1 cargo test -p faabric-mpi interface",
+        path.display()
+    );
+}
+
+#[test]
+fn the_header_is_up_to_date() {
+    check("guest/include/mpi.h", &header());
+}
+
+#[test]
+fn the_stubs_are_up_to_date() {
+    check("guest/mpi/stubs.c", &stubs());
+}

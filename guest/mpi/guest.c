@@ -1,0 +1,245 @@
+/* MPI functions that need no host: names that the standard has replaced, handles as
+ * integers, memory and address arithmetic. Each is a PMPI_X with a weak MPI_X. */
+
+#include <mpi.h>
+#include <stdlib.h>
+
+#define NAMED(function, returns, ...) \
+    returns function(__VA_ARGS__) __attribute__((weak, alias("P" #function))); \
+    returns P##function(__VA_ARGS__)
+
+/* Memory and addresses. */
+
+NAMED(MPI_Alloc_mem, int, MPI_Aint size, MPI_Info info, void *baseptr)
+{
+    (void)info;
+    if (size < 0)
+        return MPI_Comm_call_errhandler(MPI_COMM_SELF, MPI_ERR_SIZE), MPI_ERR_SIZE;
+    /* 16 bytes: what the widest types of MPI need. */
+    void *memory = malloc(size ? (size_t)size : 1);
+    if (!memory)
+        return MPI_Comm_call_errhandler(MPI_COMM_SELF, MPI_ERR_NO_MEM), MPI_ERR_NO_MEM;
+    *(void **)baseptr = memory;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Free_mem, int, void *base)
+{
+    free(base);
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Get_address, int, const void *location, MPI_Aint *address)
+{
+    *address = (MPI_Aint)location;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Aint_add, MPI_Aint, MPI_Aint base, MPI_Aint disp)
+{
+    return (MPI_Aint)((uintptr_t)base + (uintptr_t)disp);
+}
+
+NAMED(MPI_Aint_diff, MPI_Aint, MPI_Aint addr1, MPI_Aint addr2)
+{
+    return (MPI_Aint)((uintptr_t)addr1 - (uintptr_t)addr2);
+}
+
+/* Without a profiling tool there is nothing to control. */
+NAMED(MPI_Pcontrol, int, const int level, ...)
+{
+    (void)level;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Abi_get_version, int, int *abi_major, int *abi_minor)
+{
+    *abi_major = MPI_ABI_VERSION;
+    *abi_minor = MPI_ABI_SUBVERSION;
+    return MPI_SUCCESS;
+}
+
+/* Attributes. The standard hands predefined ones out as addresses of integers; the
+ * host, which owns no guest memory, writes the value where the address is to go. */
+
+extern int faabric_comm_get_attr(MPI_Comm comm, int keyval, void *attribute_val, int *flag)
+    __attribute__((import_module("mpi"), import_name("MPI_Comm_get_attr")));
+
+NAMED(MPI_Comm_get_attr, int, MPI_Comm comm, int comm_keyval, void *attribute_val, int *flag)
+{
+    static int values[MPI_LASTUSEDCODE - MPI_TAG_UB + 1];
+    int error = faabric_comm_get_attr(comm, comm_keyval, attribute_val, flag);
+    if (error == MPI_SUCCESS && *flag && comm_keyval >= MPI_TAG_UB &&
+        comm_keyval <= MPI_LASTUSEDCODE) {
+        int *value = &values[comm_keyval - MPI_TAG_UB];
+        *value = *(int *)attribute_val;
+        *(int **)attribute_val = value;
+    }
+    return error;
+}
+
+/* Parts of a status. */
+
+NAMED(MPI_Status_get_source, int, const MPI_Status *status, int *source)
+{
+    *source = status->MPI_SOURCE;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_get_tag, int, const MPI_Status *status, int *tag)
+{
+    *tag = status->MPI_TAG;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_get_error, int, const MPI_Status *status, int *err)
+{
+    *err = status->MPI_ERROR;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_set_source, int, MPI_Status *status, int source)
+{
+    status->MPI_SOURCE = source;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_set_tag, int, MPI_Status *status, int tag)
+{
+    status->MPI_TAG = tag;
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_set_error, int, MPI_Status *status, int err)
+{
+    status->MPI_ERROR = err;
+    return MPI_SUCCESS;
+}
+
+/* Handles as integers, which are their numbers. */
+
+#define CONVERSIONS(kind, type, name) \
+    NAMED(MPI_##kind##_c2f, MPI_Fint, type name) { return (MPI_Fint)(intptr_t)name; } \
+    NAMED(MPI_##kind##_f2c, type, MPI_Fint name) { return (type)(intptr_t)name; } \
+    NAMED(MPI_##kind##_toint, int, type name) { return (int)(intptr_t)name; } \
+    NAMED(MPI_##kind##_fromint, type, int name) { return (type)(intptr_t)name; }
+
+CONVERSIONS(Comm, MPI_Comm, comm)
+CONVERSIONS(Errhandler, MPI_Errhandler, errhandler)
+CONVERSIONS(File, MPI_File, file)
+CONVERSIONS(Group, MPI_Group, group)
+CONVERSIONS(Info, MPI_Info, info)
+CONVERSIONS(Message, MPI_Message, message)
+CONVERSIONS(Op, MPI_Op, op)
+CONVERSIONS(Request, MPI_Request, request)
+CONVERSIONS(Session, MPI_Session, session)
+CONVERSIONS(Type, MPI_Datatype, datatype)
+CONVERSIONS(Win, MPI_Win, win)
+
+static MPI_Fint ignored_status[MPI_F_STATUS_SIZE];
+MPI_Fint *MPI_F_STATUS_IGNORE = ignored_status;
+MPI_Fint *MPI_F_STATUSES_IGNORE = ignored_status;
+
+NAMED(MPI_Status_c2f, int, const MPI_Status *c_status, MPI_Fint *f_status)
+{
+    __builtin_memcpy(f_status, c_status, sizeof *c_status);
+    return MPI_SUCCESS;
+}
+
+NAMED(MPI_Status_f2c, int, const MPI_Fint *f_status, MPI_Status *c_status)
+{
+    if (f_status == MPI_F_STATUS_IGNORE || f_status == MPI_F_STATUSES_IGNORE)
+        return MPI_Comm_call_errhandler(MPI_COMM_SELF, MPI_ERR_ARG), MPI_ERR_ARG;
+    __builtin_memcpy(c_status, f_status, sizeof *c_status);
+    return MPI_SUCCESS;
+}
+
+/* Names of MPI-1 and MPI-2 that programs still use. */
+
+NAMED(MPI_Address, int, void *location, MPI_Aint *address)
+{
+    return MPI_Get_address(location, address);
+}
+
+NAMED(MPI_Type_struct, int, int count, int *array_of_blocklengths,
+      MPI_Aint *array_of_displacements, MPI_Datatype *array_of_types, MPI_Datatype *newtype)
+{
+    return MPI_Type_create_struct(count, array_of_blocklengths, array_of_displacements,
+                                  array_of_types, newtype);
+}
+
+NAMED(MPI_Type_hvector, int, int count, int blocklength, MPI_Aint stride, MPI_Datatype oldtype,
+      MPI_Datatype *newtype)
+{
+    return MPI_Type_create_hvector(count, blocklength, stride, oldtype, newtype);
+}
+
+NAMED(MPI_Type_hindexed, int, int count, int *array_of_blocklengths,
+      MPI_Aint *array_of_displacements, MPI_Datatype oldtype, MPI_Datatype *newtype)
+{
+    return MPI_Type_create_hindexed(count, array_of_blocklengths, array_of_displacements, oldtype,
+                                    newtype);
+}
+
+NAMED(MPI_Type_extent, int, MPI_Datatype datatype, MPI_Aint *extent)
+{
+    MPI_Aint lb;
+    return MPI_Type_get_extent(datatype, &lb, extent);
+}
+
+NAMED(MPI_Type_lb, int, MPI_Datatype datatype, MPI_Aint *displacement)
+{
+    MPI_Aint extent;
+    return MPI_Type_get_extent(datatype, displacement, &extent);
+}
+
+NAMED(MPI_Type_ub, int, MPI_Datatype datatype, MPI_Aint *displacement)
+{
+    MPI_Aint lb, extent;
+    int error = MPI_Type_get_extent(datatype, &lb, &extent);
+    if (error == MPI_SUCCESS)
+        *displacement = lb + extent;
+    return error;
+}
+
+NAMED(MPI_Errhandler_create, int, MPI_Comm_errhandler_function *comm_errhandler_fn,
+      MPI_Errhandler *errhandler)
+{
+    return MPI_Comm_create_errhandler(comm_errhandler_fn, errhandler);
+}
+
+NAMED(MPI_Errhandler_get, int, MPI_Comm comm, MPI_Errhandler *errhandler)
+{
+    return MPI_Comm_get_errhandler(comm, errhandler);
+}
+
+NAMED(MPI_Errhandler_set, int, MPI_Comm comm, MPI_Errhandler errhandler)
+{
+    return MPI_Comm_set_errhandler(comm, errhandler);
+}
+
+NAMED(MPI_Keyval_create, int, MPI_Copy_function *copy_fn, MPI_Delete_function *delete_fn,
+      int *keyval, void *extra_state)
+{
+    return MPI_Comm_create_keyval(copy_fn, delete_fn, keyval, extra_state);
+}
+
+NAMED(MPI_Keyval_free, int, int *keyval)
+{
+    return MPI_Comm_free_keyval(keyval);
+}
+
+NAMED(MPI_Attr_put, int, MPI_Comm comm, int keyval, void *attribute_val)
+{
+    return MPI_Comm_set_attr(comm, keyval, attribute_val);
+}
+
+NAMED(MPI_Attr_get, int, MPI_Comm comm, int keyval, void *attribute_val, int *flag)
+{
+    return MPI_Comm_get_attr(comm, keyval, attribute_val, flag);
+}
+
+NAMED(MPI_Attr_delete, int, MPI_Comm comm, int keyval)
+{
+    return MPI_Comm_delete_attr(comm, keyval);
+}
