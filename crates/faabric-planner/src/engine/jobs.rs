@@ -92,7 +92,7 @@ impl Engine {
     pub(super) fn job_cancelled(&mut self, now: Timestamp, id: JobId, reason: &str) {
         let reason = match reason {
             "" => "cancelled".to_owned(),
-            reason => format!("cancelled: {reason}"),
+            reason => reason.to_owned(),
         };
         let outcome = Outcome {
             code: CANCELLED,

@@ -3,18 +3,20 @@
 //!
 //! ```text
 //! <data folder>/output/<job>.<offset of the first chunk>
-//!   segment: "FAABOUT1", then chunks:  rank u32 | stream u32 | len u32 | data    (little-endian)
+//!   segment: "FAABOUT1", then chunks (little-endian):
+//!     rank u32 | stream u32 | len u32 | incarnation u64 | sequence u64 | data
 //! ```
 //! A crash may tear the last chunk; it is cut off when the segment is opened again.
 
-use super::Chunk;
+use super::{Chunk, Source};
 use faabric_wire::id::{JobId, Rank};
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"FAABOUT1";
-const CHUNK_HEADER: u64 = 12;
+const CHUNK_HEADER: u64 = 28;
 /// Larger than any message, so a longer chunk is damage.
 const MAX_CHUNK: u32 = 64 << 20;
 
@@ -38,7 +40,14 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    pub(super) fn open(dir: &Path, job: JobId, limit: u64) -> io::Result<Self> {
+    /// Opens what is there, if anything; notes in `found` the last sequence of each
+    /// incarnation.
+    pub(super) fn open(
+        dir: &Path,
+        job: JobId,
+        limit: u64,
+        found: &mut HashMap<u64, u64>,
+    ) -> io::Result<Self> {
         let mut segments: Vec<Segment> = list(dir)?
             .filter(|(found, _)| *found == job)
             .map(|(_, segment)| segment)
@@ -52,10 +61,10 @@ impl Disk {
             open: None,
             next: 0,
         };
-        if let Some(last) = disk.segments.last() {
-            let (count, end) = count(&last.path)?;
-            disk.next = last.first + count;
-            let file = OpenOptions::new().write(true).open(&last.path)?;
+        for segment in &disk.segments {
+            let (count, end) = scan(&segment.path, found)?;
+            disk.next = segment.first + count;
+            let file = OpenOptions::new().write(true).open(&segment.path)?;
             file.set_len(end)?;
         }
         Ok(disk)
@@ -82,6 +91,8 @@ impl Disk {
         record.extend(chunk.rank.0.to_le_bytes());
         record.extend(chunk.stream.to_le_bytes());
         record.extend((chunk.data.len() as u32).to_le_bytes());
+        record.extend(chunk.source.incarnation.to_le_bytes());
+        record.extend(chunk.source.sequence.to_le_bytes());
         record.extend(&*chunk.data);
         // One write, so that a reader never sees half a chunk but at the very end.
         file.write_all(&record)?;
@@ -172,23 +183,24 @@ fn read_segment(
     let mut file = BufReader::with_capacity(64 << 10, file);
     let (mut chunks, mut read) = (Vec::new(), 0);
     while read < bytes {
-        let Some((rank, stream, len)) = read_header(&mut file)? else {
+        let Some(header) = read_header(&mut file)? else {
             break;
         };
-        let size = CHUNK_HEADER + u64::from(len);
+        let size = CHUNK_HEADER + u64::from(header.len);
         if offset < start {
-            file.seek_relative(i64::from(len))?;
+            file.seek_relative(i64::from(header.len))?;
         } else {
-            let mut data = vec![0; len as usize];
+            let mut data = vec![0; header.len as usize];
             match file.read_exact(&mut data) {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
                 Err(e) => return Err(e),
             }
             chunks.push(Chunk {
-                rank,
-                stream,
+                rank: header.rank,
+                stream: header.stream,
                 data: data.into(),
+                source: header.source,
             });
             read += size;
         }
@@ -198,23 +210,43 @@ fn read_segment(
     Ok((start, chunks))
 }
 
+struct Header {
+    rank: Rank,
+    stream: i32,
+    len: u32,
+    source: Source,
+}
+
 /// None at the end, or before a header that is torn or damaged.
-fn read_header(file: &mut impl Read) -> io::Result<Option<(Rank, i32, u32)>> {
-    let mut header = [0; CHUNK_HEADER as usize];
-    match file.read_exact(&mut header) {
+fn read_header(file: &mut impl Read) -> io::Result<Option<Header>> {
+    let mut words = [[0; 4]; 3];
+    let mut numbers = [[0; 8]; 2];
+    let mut fields = words.iter_mut().map(|w| &mut w[..]);
+    let numbers_too = numbers.iter_mut().map(|n| &mut n[..]);
+    match fields
+        .by_ref()
+        .chain(numbers_too)
+        .try_for_each(|field| file.read_exact(field))
+    {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(e) => return Err(e),
     }
-    let word = |at: usize| {
-        u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    let len = word(8);
-    Ok((len <= MAX_CHUNK).then(|| (Rank(word(0)), word(4) as i32, len)))
+    let [rank, stream, len] = words.map(u32::from_le_bytes);
+    let [incarnation, sequence] = numbers.map(u64::from_le_bytes);
+    Ok((len <= MAX_CHUNK).then_some(Header {
+        rank: Rank(rank),
+        stream: stream as i32,
+        len,
+        source: Source {
+            incarnation,
+            sequence,
+        },
+    }))
 }
 
 /// How many whole chunks a segment holds, and where they end.
-fn count(path: &Path) -> io::Result<(u64, u64)> {
+fn scan(path: &Path, found: &mut HashMap<u64, u64>) -> io::Result<(u64, u64)> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut file = BufReader::new(file);
@@ -225,18 +257,18 @@ fn count(path: &Path) -> io::Result<(u64, u64)> {
     }
     file.read_exact(&mut magic)?;
     if magic != *MAGIC {
-        return Err(io::Error::other(format!(
-            "{} is not a file of output",
-            path.display()
-        )));
+        let fault = format!("{} is not a file of output", path.display());
+        return Err(io::Error::other(fault));
     }
-    while let Some((_, _, len)) = read_header(&mut file)? {
-        let next = end + CHUNK_HEADER + u64::from(len);
+    while let Some(header) = read_header(&mut file)? {
+        let next = end + CHUNK_HEADER + u64::from(header.len);
         if next > size {
             break;
         }
-        file.seek_relative(i64::from(len))?;
+        file.seek_relative(i64::from(header.len))?;
         (chunks, end) = (chunks + 1, next);
+        let last = found.entry(header.source.incarnation).or_default();
+        *last = header.source.sequence.max(*last);
     }
     Ok((chunks, end))
 }

@@ -30,6 +30,15 @@ pub(crate) struct Chunk {
     /// As in the protocol: standard output or error.
     pub(crate) stream: i32,
     pub(crate) data: Arc<[u8]>,
+    pub(crate) source: Source,
+}
+
+/// Where a chunk comes from: a worker process counts its messages, and sends again those
+/// that it has no receipt for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) incarnation: u64,
+    pub(crate) sequence: u64,
 }
 
 impl Chunk {
@@ -83,6 +92,14 @@ impl Outputs {
         logs.by_job.entry(job).or_insert_with(open).clone()
     }
 
+    /// The last chunk of a worker process that an earlier planner kept in the logs of
+    /// `jobs`: 0 when none.
+    pub(crate) fn kept_of(&self, incarnation: u64, jobs: impl Iterator<Item = JobId>) -> u64 {
+        let logs = lock(&self.logs);
+        let found = jobs.filter_map(|job| logs.by_job.get(&job)?.found.get(&incarnation));
+        found.copied().max().unwrap_or(0)
+    }
+
     /// Whether a job's log was made; see [`Self::log`].
     pub(crate) fn knows(&self, job: JobId) -> bool {
         lock(&self.logs).by_job.contains_key(&job)
@@ -124,6 +141,8 @@ impl Outputs {
 pub(crate) struct OutputLog {
     job: JobId,
     limit: u64,
+    /// What was on disk when the log was opened: the last sequence, by incarnation.
+    found: HashMap<u64, u64>,
     inner: Mutex<Inner>,
     /// The offset of the next chunk: followers wait for it to grow.
     next: watch::Sender<u64>,
@@ -141,7 +160,8 @@ struct Inner {
 
 impl OutputLog {
     fn open(dir: Option<&Path>, job: JobId, limit: u64) -> Self {
-        let disk = dir.and_then(|dir| match Disk::open(dir, job, limit) {
+        let mut found = HashMap::new();
+        let disk = dir.and_then(|dir| match Disk::open(dir, job, limit, &mut found) {
             Ok(disk) => Some(disk),
             Err(error) => {
                 tracing::warn!("the output of {job} is kept in memory: {error}");
@@ -152,6 +172,7 @@ impl OutputLog {
         Self {
             job,
             limit,
+            found,
             inner: Mutex::new(Inner {
                 recent: VecDeque::new(),
                 first_recent: next,
@@ -358,6 +379,10 @@ mod tests {
             rank: Rank(number as u32 % 4),
             stream: 1 + number as i32 % 2,
             data: format!("chunk {number}\n").repeat(10).into_bytes().into(),
+            source: Source {
+                incarnation: 7 + number % 2,
+                sequence: number,
+            },
         }
     }
 
@@ -397,6 +422,8 @@ mod tests {
         let outputs = Outputs::open(Some(dir.path()), 64 << 20, |_| true).unwrap();
         let log = outputs.log(JOB);
         assert_eq!(all(&log, 0).await.1.len(), 20_000, "after a restart");
+        let kept = [7, 8, 9].map(|incarnation| outputs.kept_of(incarnation, [JOB].into_iter()));
+        assert_eq!(kept, [19_998, 19_999, 0]);
         log.append(chunk(7));
         assert_eq!(all(&log, 20_000).await, (0, vec![chunk(7)]));
         drop(outputs);
@@ -454,7 +481,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_torn_end_is_cut_off() {
-        for cut in [1, 80, 91] {
+        for cut in [1, 80, 107] {
             let dir = tempfile::tempdir().unwrap();
             let open = || Outputs::open(Some(dir.path()), 1 << 20, |_| true).unwrap();
             let log = open().log(JOB);

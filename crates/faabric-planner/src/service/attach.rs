@@ -38,6 +38,7 @@ pub(super) async fn start(
     let job = JobId(first.job);
     let info = core.ask(|reply| Input::Watch { job, reply }).await?;
     let output = core.outputs.log(job).follow(first.from_offset);
+    let no_follow = first.no_follow;
     let (events, receive) = mpsc::channel(EVENTS);
     let input = forward(core.clone(), first, requests, info.clone());
     let mut until = stopped.clone();
@@ -47,7 +48,14 @@ pub(super) async fn start(
             () = set(&mut until) => {}
         }
     });
-    tokio::spawn(follow(job, info, output, events, stopped));
+    tokio::spawn(async move {
+        if no_follow {
+            // A client that is gone is not told.
+            let _ = replay(job, info, output, Events(events)).await;
+        } else {
+            follow(job, info, output, events, stopped).await;
+        }
+    });
     Ok(ReceiverStream::new(receive))
 }
 
@@ -60,6 +68,17 @@ impl Events {
     async fn send(&self, event: Event) -> Result<(), Gone> {
         let event = JobEvent { event: Some(event) };
         self.0.send(Ok(event)).await.map_err(|_| Gone)
+    }
+}
+
+/// Sends what is there now.
+async fn replay(job: JobId, info: Jobs, mut output: Follower, events: Events) -> Result<(), Gone> {
+    let now = info.borrow().clone();
+    pump(job, &mut output, &events).await?;
+    events.send(Event::State((*now).clone())).await?;
+    match now.finished.clone() {
+        Some(finished) => events.send(Event::Finished(finished)).await,
+        None => Ok(()),
     }
 }
 

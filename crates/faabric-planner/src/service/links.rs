@@ -17,7 +17,7 @@
 use super::core::{Core, Input};
 use crate::engine::{Event, Offer};
 use crate::names::WorkerName;
-use crate::output::Chunk;
+use crate::output::{Chunk, Source};
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::{
     self, FromWorker, Hello, Stdin, ToWorker, from_worker::Message as Said,
@@ -60,7 +60,7 @@ pub(super) struct LinkHandle {
 pub(super) struct Links {
     by_worker: Mutex<HashMap<WorkerName, LinkHandle>>,
     connections: AtomicU64,
-    /// What was heard of each worker process: (incarnation, highest sequence).
+    /// What was heard of each worker process.
     heard: Mutex<HashMap<WorkerName, Heard>>,
 }
 
@@ -191,6 +191,7 @@ impl WorkerLink for WorkerService {
         let worker = WorkerName::from(&*hello.worker);
         let heard = self.core.links.heard(&worker, hello.incarnation);
         let connection = self.core.links.connections.fetch_add(1, Ordering::Relaxed);
+        let jobs: Vec<JobId> = hello.running.iter().map(|j| JobId(j.job)).collect();
         let (control, control_out) = mpsc::channel(CONTROL);
         let (stdin, stdin_out) = mpsc::channel(STDIN);
         let (open, closed) = oneshot::channel();
@@ -216,7 +217,12 @@ impl WorkerLink for WorkerService {
         let reader = Reader {
             core: self.core.clone(),
             worker,
+            incarnation: hello.incarnation,
             heard,
+            kept: self
+                .core
+                .outputs
+                .kept_of(hello.incarnation, jobs.into_iter()),
         };
         tokio::spawn(reader.run(inbound, connection, closed));
         Ok(Response::new(Outbound {
@@ -258,7 +264,11 @@ fn check(hello: &Hello) -> Result<(), Status> {
 struct Reader {
     core: Core,
     worker: WorkerName,
+    incarnation: u64,
+    /// The highest sequence that was heard since the planner started.
     heard: Arc<AtomicU64>,
+    /// Output up to this sequence was kept by the planner before this one.
+    kept: u64,
 }
 
 impl Reader {
@@ -310,7 +320,7 @@ impl Reader {
         let event = match message.message {
             Some(Said::Output(output)) => {
                 unsaid.messages += 1;
-                self.output(output);
+                self.output(sequence, output);
                 if unsaid.messages < UNACKNOWLEDGED {
                     return Ok(());
                 }
@@ -355,7 +365,10 @@ impl Reader {
         self.core.send(input).await
     }
 
-    fn output(&self, output: proto::Output) {
+    fn output(&self, sequence: u64, output: proto::Output) {
+        if (1..=self.kept).contains(&sequence) {
+            return;
+        }
         let job = JobId(output.job);
         let stream = output.stream;
         if !self.core.outputs.knows(job) {
@@ -366,6 +379,10 @@ impl Reader {
             rank: Rank(output.rank),
             stream,
             data: output.data.into(),
+            source: Source {
+                incarnation: self.incarnation,
+                sequence,
+            },
         });
     }
 }

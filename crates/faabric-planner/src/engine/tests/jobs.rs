@@ -272,7 +272,7 @@ fn cancelling_queued_running_and_finished_jobs() {
         (
             3,
             cancel(2, "no need"),
-            "job 2 ended with 130: cancelled: no need
+            "job 2 ended with 130: no need
              job 3 waits for 1 free slots: 0 of 1 are free, on 1 worker",
         ),
         (

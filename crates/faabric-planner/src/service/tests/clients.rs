@@ -115,16 +115,10 @@ async fn cancelling_is_idempotent() {
         assert_eq!(reply.job.unwrap().state(), JobState::Stopping);
     }
     let stop = worker.stopped().await;
-    assert_eq!(
-        (stop.job, stop.code, &*stop.reason),
-        (job, 130, "cancelled: no need")
-    );
+    assert_eq!((stop.job, stop.code, &*stop.reason), (job, 130, "no need"));
     worker.exit(job, 0, 137).await;
     let (_, finished) = client.wait(job).await;
-    assert_eq!(
-        (finished.code, &*finished.reason),
-        (130, "cancelled: no need")
-    );
+    assert_eq!((finished.code, &*finished.reason), (130, "no need"));
     let request = CancelRequest {
         job,
         reason: String::new(),
@@ -190,6 +184,39 @@ async fn a_client_that_detaches_leaves_the_job_alone() {
     assert_eq!(
         (finished.code, finished.rank, &*finished.worker),
         (3, Some(0), "a")
+    );
+}
+
+#[tokio::test]
+async fn a_client_may_ask_for_what_is_there_now() {
+    let planner = Planner::start(config()).await;
+    let mut client = planner.client().await;
+    let mut worker = planner.worker("a", 1).await;
+    let job = client.submit(1).await.unwrap();
+    worker.started().await;
+    worker.print(job, 0, "so far").await;
+    worker.acknowledged().await;
+    let request = AttachRequest {
+        job,
+        no_follow: true,
+        ..AttachRequest::default()
+    };
+    let requests = tokio_stream::once(request);
+    let mut events = client.0.attach(requests).await.unwrap().into_inner();
+    let mut got = Vec::new();
+    while let Some(event) = events.message().await.unwrap() {
+        got.push(event.event.unwrap());
+    }
+    let [
+        job_event::Event::Output(output),
+        job_event::Event::State(info),
+    ] = &got[..]
+    else {
+        panic!("{got:?}");
+    };
+    assert_eq!(
+        (&*output.data, info.state()),
+        (&b"so far"[..], JobState::Running)
     );
 }
 

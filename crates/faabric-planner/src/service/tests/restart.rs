@@ -51,6 +51,9 @@ async fn running_jobs_go_on_with_the_next_planner() {
     // The rank that ended left a free slot for the next job; the worker does not list
     // it, so the order was lost with the connection, and is given again.
     assert_eq!(worker.started().await.job, next);
+    // What it has no receipt for comes again; the planner before this one kept it.
+    worker.say_as(1, output(running, 0, "before ")).await;
+    worker.say_as(2, exited(running, 1, 0)).await;
     worker.sequence = 2;
     worker.print(running, 0, "after").await;
     worker.exit(running, 0, 0).await;
