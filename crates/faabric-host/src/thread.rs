@@ -177,6 +177,7 @@ fn run(shared: &Arc<Shared>, live: Live, arg: u32) {
             text: reason.text.map(|text| format!("thread {tid}: {text}")),
             ..reason
         });
+        shared.threads.end();
     }
 }
 
