@@ -1,6 +1,8 @@
 //! What a process is started with.
 
 use crate::stdio::{Output, Stdin};
+use faabric_mpi::World;
+use faabric_wire::id::Rank;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,4 +35,6 @@ pub struct ProcessConfig {
     pub memory_limit: u64,
     /// The most threads it may have at once, the main one included.
     pub thread_limit: u32,
+    /// The job and the rank that it runs, when it is one of an MPI job.
+    pub mpi: Option<(Arc<World>, Rank)>,
 }

@@ -13,9 +13,10 @@ use parking_lot::{Condvar, Mutex};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use wasmer::RuntimeError;
 
 /// Leaves the guest from inside a host call: return it as the `Err` of a host function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Stop {
     /// The guest called `proc_exit` (or `MPI_Abort`) with this code.
     Exit(i32),
@@ -23,6 +24,8 @@ pub(crate) enum Stop {
     Ended,
     /// The call cannot go on, and the guest is to end with this trap text.
     Trap(String),
+    /// Guest code that the call called back into did not return.
+    Callback(RuntimeError),
 }
 
 impl fmt::Display for Stop {
@@ -31,6 +34,7 @@ impl fmt::Display for Stop {
             Self::Exit(code) => write!(f, "the guest exited with code {code}"),
             Self::Ended => write!(f, "the process is ending"),
             Self::Trap(text) => write!(f, "{text}"),
+            Self::Callback(error) => write!(f, "in a callback: {error}"),
         }
     }
 }

@@ -28,6 +28,9 @@ pub enum Error {
     /// No memory for the guest.
     #[error("cannot reserve linear memory: {0}")]
     Memory(String),
+    /// The job does not run that rank here.
+    #[error("cannot start the MPI rank: {0}")]
+    Mpi(#[source] faabric_mpi::Error),
     /// A preopened directory cannot be opened.
     #[error("cannot open directory {} for the guest: {source}", path.display())]
     Dir {

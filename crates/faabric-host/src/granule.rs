@@ -7,12 +7,14 @@
 //! ```
 
 use crate::abi::wasi::Wasi;
+use crate::caller::Callbacks;
 use crate::ending::{Ending, Left, Stop};
 use crate::memory::{GuestMemory, OutOfBounds};
 use crate::module::{Import, Prepared};
 use crate::sys::{Fault, filter_signals};
 use crate::thread::{Live, Threads};
 use crate::trap;
+use faabric_mpi::Rank;
 use std::sync::Arc;
 use wasmer::{AsStoreMut, Extern, FunctionEnv, Instance, Memory, MemoryType, Store, Table};
 
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) wasi: Wasi,
     pub(crate) ending: Arc<Ending>,
     pub(crate) threads: Arc<Threads>,
+    /// Its place in an MPI job, if it has one.
+    pub(crate) mpi: Option<Arc<Rank>>,
 }
 
 /// The data of a Granule's host calls: `FunctionEnv<Granule>`.
@@ -32,6 +36,10 @@ pub struct Granule {
     shared: Arc<Shared>,
     thread: u32,
     table: Option<Table>,
+    /// wasmer's handle to the memory, to grow it by.
+    linear: Option<Memory>,
+    /// What callbacks of host calls use: see [`crate::caller`].
+    pub(crate) callbacks: Callbacks,
 }
 
 impl Granule {
@@ -60,6 +68,17 @@ impl Granule {
     /// module exports none.
     pub(crate) fn table(&self) -> Option<&Table> {
         self.table.as_ref()
+    }
+
+    /// wasmer's handle to the memory; `None` when the module neither imports nor exports
+    /// one.
+    pub(crate) fn linear(&self) -> Option<&Memory> {
+        self.linear.as_ref()
+    }
+
+    /// Its rank, when it was started as one of an MPI job.
+    pub(crate) fn mpi(&self) -> Option<&Arc<Rank>> {
+        self.shared.mpi.as_ref()
     }
 
     /// 0 for the main thread, else what `thread-spawn` returned for this one.
@@ -93,6 +112,8 @@ impl Running {
             shared: Arc::clone(&shared),
             thread: live.tid,
             table: None,
+            linear: None,
+            callbacks: Callbacks::default(),
         };
         let env = FunctionEnv::new(&mut store, granule);
         let imports = imports(&mut store, &env, &shared.prepared)
@@ -100,7 +121,14 @@ impl Running {
         let instance = Instance::new_by_index(&mut store, shared.prepared.module(), &imports)
             .map_err(|error| trap::not_started(error, &shared, &fault))?;
         let table = instance.exports.get_table("__indirect_function_table").ok();
-        env.as_mut(&mut store).table = table.cloned();
+        let imported = imports.iter().find_map(|import| match import {
+            Extern::Memory(memory) => Some(memory),
+            _ => None,
+        });
+        let linear = imported.or(instance.exports.get_memory("memory").ok());
+        let granule = env.as_mut(&mut store);
+        granule.table = table.cloned();
+        granule.linear = linear.cloned();
         Ok(Self {
             store,
             instance,

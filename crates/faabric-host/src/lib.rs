@@ -15,6 +15,7 @@
 
 mod abi;
 mod cache;
+mod caller;
 mod config;
 mod ending;
 mod engine;

@@ -10,7 +10,7 @@ use crate::engine::Compiler;
 use crate::error::{Error, Result};
 use std::ops::Range;
 use std::sync::Arc;
-use wasmer::{ExternType, MemoryType};
+use wasmer::{ExportIndex, ExternType, MemoryType};
 
 /// A loaded module. Cheap to clone; its code goes when the last clone and the last
 /// process on it are gone.
@@ -165,6 +165,15 @@ impl Prepared {
 
     pub(crate) fn memory(&self) -> Option<Memory> {
         self.memory
+    }
+
+    /// The name under which function `index` is exported.
+    pub(crate) fn export_of(&self, index: u32) -> Option<&str> {
+        let exports = self.module.info().exports.iter();
+        let mut of_index = exports.filter(|(_, export)| {
+            matches!(export, ExportIndex::Function(function) if function.as_u32() == index)
+        });
+        of_index.next().map(|(name, _)| name.as_str())
     }
 
     /// Where the machine code of its functions is.

@@ -13,10 +13,11 @@ use crate::abi::wasi::Wasi;
 use crate::config::ProcessConfig;
 use crate::ending::{Ending, Left, Reason};
 use crate::error::{Error, Result};
-use crate::granule::{Running, Shared};
+use crate::granule::Shared;
 use crate::memory::{GuestMemory, INDEX_SPACE, Linear, PAGE, ProcessTunables, Region};
 use crate::module::{Memory, Module};
 use crate::thread::{Threads, run_export};
+use faabric_mpi::{Rank, World};
 use std::sync::Arc;
 use wasmer::MemoryType;
 use wasmer::sys::NativeEngineExt;
@@ -24,6 +25,9 @@ use wasmer::sys::NativeEngineExt;
 /// Bytes of a Granule's call stack: what Linux gives a program's main thread. Reserved,
 /// not used, until a guest recurses that deep.
 const CALL_STACK: usize = 8 << 20;
+
+/// Exit code of a rank that returned 0 without `MPI_Finalize`, as under mpirun.
+const NO_FINALIZE: i32 = 1;
 
 /// One process, ready to run.
 pub struct Process {
@@ -62,13 +66,20 @@ impl Process {
         let waits = Arc::clone(&region);
         ending.on_begin(move || waits.end_waits());
 
+        let memory = GuestMemory::new(region);
+        let mpi = match &config.mpi {
+            Some((world, rank)) => Some(rank_of(world, *rank, &memory, &ending)?),
+            None => None,
+        };
+
         let shared = Arc::new(Shared {
             prepared,
             engine,
-            memory: GuestMemory::new(region),
+            memory,
             wasi: Wasi::new(&config)?,
             ending,
             threads,
+            mpi,
         });
         Ok(Self { shared })
     }
@@ -105,11 +116,58 @@ impl Process {
             code: Interrupter::CODE,
             text: None,
         });
+        let reason = match &self.shared.mpi {
+            Some(rank) => leave_job(rank, reason),
+            None => reason,
+        };
         Exit {
             code: reason.code,
             reason: reason.text,
         }
     }
+}
+
+/// The rank that the process is, woken from its waits when the process ends.
+fn rank_of(
+    world: &Arc<World>,
+    rank: faabric_wire::id::Rank,
+    memory: &GuestMemory,
+    ending: &Ending,
+) -> Result<Arc<Rank>> {
+    let rank = Rank::new(Arc::clone(world), rank, Arc::new(memory.clone())).map_err(Error::Mpi)?;
+    let rank = Arc::new(rank);
+    let waits = Arc::downgrade(&rank);
+    ending.on_begin(move || {
+        if let Some(rank) = waits.upgrade() {
+            rank.wake();
+        }
+    });
+    Ok(rank)
+}
+
+/// Ends the job with the rank, unless the rank ended as MPI wants it: the other ranks
+/// would wait for it for ever.
+fn leave_job(rank: &Rank, reason: Reason) -> Reason {
+    if rank.finalized() || (reason.code == 0 && !rank.initialized()) {
+        return reason;
+    }
+    let me = rank.world_rank();
+    let reason = if reason.code == 0 {
+        Reason {
+            code: NO_FINALIZE,
+            text: Some(format!(
+                "{me} ended without calling MPI_Finalize, so the job cannot go on"
+            )),
+        }
+    } else {
+        reason
+    };
+    let text = match &reason.text {
+        Some(text) => format!("{me}: {text}"),
+        None => format!("{me} exited with code {}", reason.code),
+    };
+    rank.world().abort(reason.code, text);
+    reason
 }
 
 /// Reserves the memory that the module declares.

@@ -9,6 +9,7 @@
 
 use crate::ending::{Left, Reason, Stop};
 use crate::granule::Shared;
+use crate::module::Prepared;
 use crate::sys::Fault;
 use std::fmt::Write;
 use symbolic_demangle::demangle;
@@ -54,9 +55,10 @@ pub(crate) fn left(error: RuntimeError, shared: &Shared, fault: &Fault) -> Left 
             });
         }
         Some(Stop::Ended) => return Left::Ending,
-        _ => {}
+        Some(Stop::Callback(inner)) => return left(inner.clone(), shared, fault),
+        Some(Stop::Trap(_)) | None => {}
     }
-    let trace = backtrace(error.trace());
+    let trace = backtrace(error.trace(), &shared.prepared);
     match cause(error, shared, fault) {
         Some((code, what)) => Left::Because(Reason {
             code,
@@ -140,7 +142,7 @@ fn out_of_bounds(shared: &Shared, fault: &Fault) -> String {
     )
 }
 
-fn backtrace(frames: &[FrameInfo]) -> String {
+fn backtrace(frames: &[FrameInfo], prepared: &Prepared) -> String {
     let mut text = String::new();
     let (inner, outer) = FRAMES;
     let skipped = frames.len().saturating_sub(inner + outer);
@@ -152,7 +154,10 @@ fn backtrace(frames: &[FrameInfo]) -> String {
             continue;
         }
         let offset = frame.module_offset();
-        let _ = match frame.function_name() {
+        let name = frame
+            .function_name()
+            .or_else(|| prepared.export_of(frame.func_index()));
+        let _ = match name {
             Some(name) => write!(text, "\n    at {} ({offset:#x})", demangle(name)),
             None => write!(
                 text,

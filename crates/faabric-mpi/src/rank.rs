@@ -139,6 +139,11 @@ impl Rank {
         faabric_wire::id::Rank(self.world_rank)
     }
 
+    /// Wakes the rank's waiting calls, which then ask [`crate::Guest::interrupted`].
+    pub fn wake(&self) {
+        self.world.wake(self.world_rank);
+    }
+
     /// The guest's linear memory.
     #[must_use]
     pub fn memory(&self) -> &Arc<dyn Memory> {

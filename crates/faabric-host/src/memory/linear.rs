@@ -90,9 +90,11 @@ impl Linear {
     /// that compiled code sees only rise.
     fn publish(&self, size: usize) {
         let definition = self.definition.pointer().as_ptr();
-        // SAFETY: valid as long as `self.definition`; the field is aligned, and all who
-        // access it while instances run do so atomically or in compiled code.
-        let cell = unsafe { AtomicUsize::from_ptr(addr_of_mut!((*definition).current_length)) };
+        // SAFETY: valid as long as `self.definition`.
+        let field = unsafe { addr_of_mut!((*definition).current_length) };
+        // SAFETY: as above, and aligned; all who access the field while instances run do
+        // so atomically or in compiled code.
+        let cell = unsafe { AtomicUsize::from_ptr(field) };
         cell.store(size, Ordering::Release);
     }
 

@@ -34,8 +34,10 @@ pub(crate) fn filter_signals(code: Range<usize>, fault: Arc<Fault>) -> Box<TrapH
     Box::new(move |signal, info, context| match signal {
         libc::SIGUSR1 => program_counter(context).is_some_and(|pc| !code.contains(&pc)),
         libc::SIGSEGV => {
-            // SAFETY: for SIGSEGV the kernel passes a siginfo with an address.
-            let address = unsafe { (*info).si_addr() };
+            // SAFETY: the kernel passes a handler installed with SA_SIGINFO a siginfo.
+            let info = unsafe { &*info };
+            // SAFETY: for SIGSEGV it has an address.
+            let address = unsafe { info.si_addr() };
             fault.0.store(address as usize, Ordering::Relaxed);
             false
         }

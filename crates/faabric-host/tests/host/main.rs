@@ -44,6 +44,7 @@ fn config() -> ProcessConfig {
         stderr: Arc::new(Collected::default()),
         memory_limit: 4 << 30,
         thread_limit: 64,
+        mpi: None,
     }
 }
 

@@ -1,0 +1,129 @@
+//! Calls from the host back into the guest, in the middle of a host call.
+//!
+//! ```text
+//!  guest --MPI_Reduce--> host call --Caller::call--> guest's MPI_User_function
+//!                           |<------ result, or left in `callbacks` as the reason
+//!                           v        why the guest did not return
+//!                     Caller::left --> Err(Stop): out of the guest altogether
+//! ```
+
+use crate::ending::{Reason, Stop};
+use crate::granule::Granule;
+use faabric_mpi::error::Trap;
+use faabric_mpi::memory::Addr;
+use faabric_mpi::{Class, Error, Guest, GuestFn};
+use wasmer::{FunctionEnvMut, RuntimeError, Type, Value};
+
+/// What a Granule keeps between callbacks.
+#[derive(Default)]
+pub(crate) struct Callbacks {
+    /// Why the last callback did not return.
+    left: Option<RuntimeError>,
+    /// Pages that the host added to the memory for itself: address and length.
+    scratch: (u32, u32),
+}
+
+/// The Granule in a host call, as the MPI engine may use it.
+pub(crate) struct Caller<'a, 'b> {
+    env: &'a mut FunctionEnvMut<'b, Granule>,
+}
+
+impl<'a, 'b> Caller<'a, 'b> {
+    pub(crate) fn new(env: &'a mut FunctionEnvMut<'b, Granule>) -> Self {
+        Self { env }
+    }
+
+    /// Whether the host call must leave the guest instead of returning to it: because
+    /// of a callback that did not return, or because the process or its job ended. To be
+    /// asked when the engine returns an error.
+    pub(crate) fn left(&mut self) -> Option<Stop> {
+        let granule = self.env.data_mut();
+        if let Some(error) = granule.callbacks.left.take() {
+            return Some(Stop::Callback(error));
+        }
+        if granule.ending().has_begun() {
+            return Some(Stop::Ended);
+        }
+        let ended = granule.mpi()?.world().ended()?;
+        let reason = Reason {
+            code: ended.code,
+            text: Some(ended.reason.clone()),
+        };
+        granule.ending().begin(reason);
+        Some(Stop::Ended)
+    }
+
+    /// The function at `index` of the guest's table, if it takes `args` words and
+    /// returns at most one.
+    fn function(&mut self, index: u32, args: usize) -> Result<wasmer::Function, Trap> {
+        let Some(table) = self.env.data().table().cloned() else {
+            return Err(Trap(
+                "the guest does not export its function table, so it cannot be called back; link \
+                 it with `faabric cc`, or with -Wl,--export-table"
+                    .to_owned(),
+            ));
+        };
+        let function = match table.get(self.env, index) {
+            Some(Value::FuncRef(Some(function))) => function,
+            _ => return Err(Trap(format!("{index} is not a function pointer"))),
+        };
+        let ty = function.ty(self.env);
+        let words = |types: &[Type]| types.iter().all(|ty| *ty == Type::I32);
+        if ty.params().len() != args || !words(ty.params()) || !words(ty.results()) {
+            return Err(Trap(format!(
+                "the function at {index} has the type {ty}; wanted is one of {args} int or pointer \
+                 arguments"
+            )));
+        }
+        Ok(function)
+    }
+}
+
+impl Guest for Caller<'_, '_> {
+    fn call(&mut self, f: GuestFn, args: &[u32]) -> Result<Option<u32>, Trap> {
+        let function = self.function(f.0, args.len()).inspect_err(|trap| {
+            // A bad function pointer is the guest's error: it traps, like its own call.
+            self.env.data_mut().callbacks.left = Some(RuntimeError::new(trap.0.clone()));
+        });
+        let function = function?;
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| Value::I32(arg.cast_signed()))
+            .collect();
+        match function.call(self.env, &args) {
+            Ok(results) => Ok(results.first().and_then(Value::i32).map(i32::cast_unsigned)),
+            Err(error) => {
+                let text = error.message();
+                self.env.data_mut().callbacks.left = Some(error);
+                Err(Trap(text))
+            }
+        }
+    }
+
+    fn scratch(&mut self, len: u64) -> Result<Addr, Error> {
+        let refuse = |why: String| Error::new(Class::NO_MEM, why);
+        let (at, have) = self.env.data().callbacks.scratch;
+        if len <= u64::from(have) {
+            return Ok(Addr(u64::from(at)));
+        }
+        let Some(memory) = self.env.data().linear().cloned() else {
+            return Err(refuse("the guest does not export its memory".to_owned()));
+        };
+        let page = crate::memory::PAGE as u64;
+        let pages = len.div_ceil(page);
+        let before = u32::try_from(pages)
+            .ok()
+            .and_then(|pages| memory.grow(self.env, pages).ok())
+            .ok_or_else(|| refuse(format!("the guest's memory cannot grow by {len} bytes")))?;
+        // Fits: the memory grew to it, and it has at most 2^32 bytes.
+        let at = u32::try_from(u64::from(before.0) * page)
+            .map_err(|_| refuse("the guest's memory is full".to_owned()))?;
+        let have = u32::try_from(pages * page).unwrap_or(u32::MAX);
+        self.env.data_mut().callbacks.scratch = (at, have);
+        Ok(Addr(u64::from(at)))
+    }
+
+    fn interrupted(&self) -> bool {
+        self.env.data().ending().has_begun()
+    }
+}
