@@ -166,6 +166,13 @@ impl Endpoint {
         self.shared.find(worker).map_or(0, |link| link.queued())
     }
 
+    /// Whether there is a connection to a worker.
+    #[must_use]
+    pub fn is_connected(&self, worker: &str) -> bool {
+        let link = self.shared.find(worker);
+        link.is_some_and(|link| matches!(link.phase(), crate::link::Phase::Up { .. }))
+    }
+
     /// Ends all connections; their jobs are told. Sending fails from now on.
     pub fn close(&self) {
         self.shared.close();
@@ -263,5 +270,5 @@ impl Fabric for JobLinks {
 }
 
 #[cfg(test)]
-#[path = "tcp_tests.rs"]
+#[path = "tcp_tests/mod.rs"]
 mod tests;
