@@ -1,0 +1,130 @@
+//! Modules by the hash of their bytes: on disk, else from the planner; then compiled.
+//!
+//! What is on disk is checked against its name each time it is read, so a file that was
+//! damaged is fetched again and not run.
+
+use crate::error::Error;
+use faabric_host::{Engine, EngineConfig, Module, Tier};
+use faabric_wire::proto::ModuleRef;
+use faabric_wire::proto::planner_client::PlannerClient;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use tonic::transport::Channel;
+
+/// The most bytes of one piece of a module.
+const MAX_CHUNK: usize = 16 << 20;
+
+/// The modules of one worker.
+pub(crate) struct Modules {
+    planner: Channel,
+    cache: Option<PathBuf>,
+    /// By tier: how code is made belongs to the engine.
+    engines: Mutex<Vec<(Tier, Engine)>>,
+}
+
+impl Modules {
+    pub(crate) fn new(planner: Channel, cache: Option<PathBuf>) -> Self {
+        Self {
+            planner,
+            cache,
+            engines: Mutex::default(),
+        }
+    }
+
+    /// The module with this hash, ready to run in `tier`.
+    pub(crate) async fn load(&self, hash: &str, tier: &str) -> Result<Module, Error> {
+        let engine = self.engine(tier)?;
+        let wasm = self.bytes(hash).await?;
+        let loaded = tokio::task::spawn_blocking(move || engine.load(&wasm)).await;
+        match loaded {
+            Ok(loaded) => Ok(loaded?),
+            // A bug in a compiler: of this module only.
+            Err(panic) => Err(faabric_host::Error::Compile(panic.to_string()).into()),
+        }
+    }
+
+    fn engine(&self, tier: &str) -> Result<Engine, Error> {
+        let tier = match tier {
+            "" | "auto" => Tier::Auto,
+            "cranelift" => Tier::Cranelift,
+            "llvm" => Tier::Llvm,
+            other => return Err(Error::Tier(other.to_owned())),
+        };
+        let mut engines = self.engines.lock();
+        if let Some((_, engine)) = engines.iter().find(|(of, _)| *of == tier) {
+            return Ok(engine.clone());
+        }
+        let cache = self.cache.as_ref().map(|cache| cache.join("code"));
+        let engine = Engine::new(EngineConfig { tier, cache })?;
+        engines.push((tier, engine.clone()));
+        Ok(engine)
+    }
+
+    async fn bytes(&self, hash: &str) -> Result<Vec<u8>, Error> {
+        let wanted = blake3::Hash::from_hex(hash).map_err(|_| Error::Hash(hash.to_owned()))?;
+        let path = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.join("modules").join(format!("{hash}.wasm")));
+        if let Some(path) = &path
+            && let Ok(bytes) = tokio::fs::read(path).await
+        {
+            if blake3::hash(&bytes) == wanted {
+                return Ok(bytes);
+            }
+            tracing::warn!("{} is damaged and fetched again", path.display());
+        }
+        let bytes = self
+            .fetch(hash)
+            .await
+            .map_err(|status| Error::Fetch(Box::new(status)))?;
+        let got = blake3::hash(&bytes);
+        if got != wanted {
+            let (wanted, got) = (hash.to_owned(), got.to_string());
+            return Err(Error::WrongModule { wanted, got });
+        }
+        if let Some(path) = path
+            && let Err(error) = keep(&path, &bytes).await
+        {
+            // A full disk, say: the next job fetches it again.
+            tracing::warn!("module {hash} is not kept in {}: {error}", path.display());
+        }
+        Ok(bytes)
+    }
+
+    async fn fetch(&self, hash: &str) -> Result<Vec<u8>, tonic::Status> {
+        let mut planner =
+            PlannerClient::new(self.planner.clone()).max_decoding_message_size(MAX_CHUNK);
+        let mut pieces = planner
+            .get_module(ModuleRef {
+                hash: hash.to_owned(),
+            })
+            .await?
+            .into_inner();
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.message().await? {
+            bytes.extend(piece.data);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Writes a file that is there whole or not at all.
+async fn keep(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    tokio::fs::create_dir_all(dir).await?;
+    // Workers of one machine may share the directory: a name of this one's own.
+    static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let draft = path.with_extension(format!("{}-{count}.part", std::process::id()));
+    let written = async {
+        tokio::fs::write(&draft, bytes).await?;
+        tokio::fs::rename(&draft, path).await
+    };
+    let outcome = written.await;
+    if outcome.is_err() {
+        // Nothing more can be done about a draft that cannot be removed.
+        let _ = tokio::fs::remove_file(&draft).await;
+    }
+    outcome
+}
