@@ -55,6 +55,7 @@ fn run_process(
         stderr: Arc::new(Writer(Arc::clone(stderr))),
         memory_limit: job.shared.config.memory_limit,
         thread_limit: job.shared.config.thread_limit,
+        mpi: Some((Arc::clone(&job.world), rank)),
     };
     let process = match Process::new(module, config) {
         Ok(process) => process,
