@@ -40,6 +40,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A process has state that cannot be carried to another worker.
+    #[error("the process cannot move: {0}")]
+    Immovable(String),
     /// An operation of the operating system failed.
     #[error("{what}: {source}")]
     Io {

@@ -30,6 +30,7 @@ mod sys;
 mod thread;
 mod trap;
 
+pub use abi::wasi::FileTable;
 pub use config::{Dir, ProcessConfig};
 pub use ending::Ending;
 pub use engine::{Compiler, Engine, EngineConfig, Tier};

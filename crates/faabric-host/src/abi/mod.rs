@@ -44,6 +44,7 @@ pub(crate) const MODULES: &[(&str, &[Import])] = &[
     ("wasi_snapshot_preview1", wasi::FUNCTIONS),
     ("wasi", thread::FUNCTIONS),
     ("mpi", mpi::FUNCTIONS),
+    ("faabric", wasi::FAABRIC_FUNCTIONS),
 ];
 
 /// How to make function `name` of import module `module`, if there is one.

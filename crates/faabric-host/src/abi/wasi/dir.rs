@@ -1,0 +1,138 @@
+//! Directories: `fd_readdir`.
+//!
+//! The guest passes a cookie and a buffer; we fill the buffer with entries that follow the
+//! cookie, the last one cut off when it does not fit. Cookies are the kernel's own
+//! (`d_off`): they stay valid while entries come and go, so `telldir`, `seekdir`, and
+//! removing files while walking a directory work as on Linux.
+//!
+//! ```text
+//!  getdents batch:  [a][b][c][d]...     guest asked: cookie after b
+//!                         ^ position    -> goes on here without a system call
+//!  any other cookie -> lseek(cookie), next batch
+//! ```
+
+use super::path::Place;
+use super::types::{DIRENT_SIZE, Errno, encode_dirent};
+use crate::memory::GuestMemory;
+use parking_lot::Mutex;
+use rustix::fs::DirEntry;
+
+/// An open directory.
+pub(super) struct Directory {
+    pub(super) host: cap_std::fs::Dir,
+    pub(super) place: Place,
+    /// Opened by the first `fd_readdir`; it has a host descriptor of its own.
+    walk: Mutex<Option<Walk>>,
+}
+
+/// Where `fd_readdir` stands.
+struct Walk {
+    entries: rustix::fs::Dir,
+    /// The cookie of the entry that comes next.
+    position: u64,
+    /// That entry, when it was read but did not fit.
+    pending: Option<DirEntry>,
+}
+
+impl Directory {
+    pub(super) fn new(host: cap_std::fs::Dir, place: Place) -> Self {
+        Self {
+            host,
+            place,
+            walk: Mutex::new(None),
+        }
+    }
+
+    /// Writes the entries after `cookie` to `len` bytes at `buf`; returns the bytes used.
+    /// Fewer than `len` mean that there are no more entries.
+    pub(super) fn read(
+        &self,
+        memory: &GuestMemory,
+        buf: u32,
+        len: u32,
+        cookie: u64,
+    ) -> Result<u32, Errno> {
+        memory.check(buf, len)?;
+        let mut walk = self.walk.lock();
+        let walk = match &mut *walk {
+            Some(walk) => walk,
+            none => none.insert(Walk {
+                entries: rustix::fs::Dir::read_from(&self.host)?,
+                position: 0,
+                pending: None,
+            }),
+        };
+        walk.go_to(cookie)?;
+        let mut out = Out {
+            memory,
+            at: buf,
+            left: len,
+        };
+        while out.left > 0 {
+            let Some(entry) = walk.next()? else { break };
+            if out.put(&self.encode(&entry), entry.file_name().to_bytes())? {
+                walk.position = entry.offset().cast_unsigned();
+            } else {
+                walk.pending = Some(entry);
+            }
+        }
+        Ok(len - out.left)
+    }
+
+    fn encode(&self, entry: &DirEntry) -> [u8; DIRENT_SIZE] {
+        let name = entry.file_name().to_bytes();
+        // What lies above a preopened directory is not the guest's to know.
+        let hidden = name == b".." && self.place.is_preopen();
+        let ino = if hidden { 0 } else { entry.ino() };
+        encode_dirent(
+            entry.offset().cast_unsigned(),
+            ino,
+            name.len() as u32,
+            entry.file_type().into(),
+        )
+    }
+}
+
+impl Walk {
+    /// Makes the entry after `cookie` the next one.
+    fn go_to(&mut self, cookie: u64) -> Result<(), Errno> {
+        // Cookie 0 reads the directory anew: that is what `rewinddir` is for.
+        if cookie == self.position && cookie != 0 {
+            return Ok(());
+        }
+        let offset = i64::try_from(cookie).map_err(|_| Errno::INVAL)?;
+        self.entries.seek(offset)?;
+        self.position = cookie;
+        self.pending = None;
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<DirEntry>, Errno> {
+        if let Some(entry) = self.pending.take() {
+            return Ok(Some(entry));
+        }
+        Ok(self.entries.next().transpose()?)
+    }
+}
+
+/// What is left of the guest's buffer.
+struct Out<'a> {
+    memory: &'a GuestMemory,
+    at: u32,
+    left: u32,
+}
+
+impl Out<'_> {
+    /// Writes header and name, or as much as fits; false when that was not all.
+    fn put(&mut self, header: &[u8], name: &[u8]) -> Result<bool, Errno> {
+        Ok(self.put_part(header)? && self.put_part(name)?)
+    }
+
+    fn put_part(&mut self, bytes: &[u8]) -> Result<bool, Errno> {
+        let fits = bytes.len().min(self.left as usize);
+        self.memory.write(self.at, &bytes[..fits])?;
+        self.at = self.at.wrapping_add(fits as u32);
+        self.left -= fits as u32;
+        Ok(fits == bytes.len())
+    }
+}
