@@ -5,7 +5,7 @@
 
 use super::Failure;
 use super::types::{Errno, nanoseconds};
-use crate::granule::Granule;
+use super::Caller;
 use rustix::time::{ClockId, Timespec};
 
 /// Nanoseconds since the epoch.
@@ -36,14 +36,14 @@ pub(super) fn now(id: u32) -> Result<u64, Errno> {
 }
 
 /// `clock_res_get`: writes the resolution of clock `id` in nanoseconds.
-pub(super) fn clock_res_get(guest: &Granule, id: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn clock_res_get(guest: &Caller<'_>, id: u32, out: u32) -> Result<(), Failure> {
     let resolution = total(rustix::time::clock_getres(host(id)?));
     Ok(guest.memory().write_u64(out, resolution.max(1))?)
 }
 
 /// `clock_time_get`: writes the time of clock `id` in nanoseconds.
 pub(super) fn clock_time_get(
-    guest: &Granule,
+    guest: &Caller<'_>,
     id: u32,
     _precision: u64,
     out: u32,

@@ -90,7 +90,7 @@ impl Granule {
 }
 
 impl Wasi {
-    fn describe(&self) -> Result<FileTable> {
+    pub(super) fn describe(&self) -> Result<FileTable> {
         let mut indices = HashMap::new();
         let mut table = FileTable {
             files: Vec::new(),
@@ -116,7 +116,7 @@ impl Wasi {
         Ok(table)
     }
 
-    fn reopen(&self, files: &FileTable) -> Result<()> {
+    pub(super) fn reopen(&self, files: &FileTable) -> Result<()> {
         let opened = files.files.iter().map(|file| {
             self.reopen_one(file).map(Arc::new).map_err(|errno| {
                 immovable(&file.origin, &format!("cannot be opened here: {errno}"))

@@ -8,7 +8,7 @@ use super::file::{Body, Open};
 use super::table::Descriptor;
 use super::transfer::Iovecs;
 use super::types::{Errno, FdFlags, FstFlags, Rights, encode_fdstat};
-use crate::granule::Granule;
+use super::Caller;
 use rustix::fs::{SeekFrom, Timestamps};
 use rustix::time::Timespec;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) fn timestamps(atim: u64, mtim: u64, which: FstFlags) -> Result<Timest
 }
 
 /// The open file of a descriptor that has `right`; `EBADF` as POSIX has it otherwise.
-fn with_right(guest: &Granule, fd: u32, right: Rights) -> Result<Arc<Open>, Errno> {
+fn with_right(guest: &Caller<'_>, fd: u32, right: Rights) -> Result<Arc<Open>, Errno> {
     let descriptor = guest.wasi().descriptor(fd)?;
     if !descriptor.base.contains(right) {
         return Err(match descriptor.open.body {
@@ -69,7 +69,7 @@ fn with_right(guest: &Granule, fd: u32, right: Rights) -> Result<Arc<Open>, Errn
 
 /// `fd_read`: from the offset on.
 pub(super) fn fd_read(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -80,7 +80,7 @@ pub(super) fn fd_read(
 
 /// `fd_pread`: from `at` on; the offset stays.
 pub(super) fn fd_pread(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -91,7 +91,7 @@ pub(super) fn fd_pread(
 }
 
 fn read(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -107,7 +107,7 @@ fn read(
 
 /// `fd_write`: at the offset, or at the end of a file opened for appending.
 pub(super) fn fd_write(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -118,7 +118,7 @@ pub(super) fn fd_write(
 
 /// `fd_pwrite`: at `at`; the offset stays.
 pub(super) fn fd_pwrite(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -129,7 +129,7 @@ pub(super) fn fd_pwrite(
 }
 
 fn write(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     iovs: u32,
     count: u32,
@@ -145,7 +145,7 @@ fn write(
 
 /// `fd_seek`: moves the offset and writes it.
 pub(super) fn fd_seek(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     delta: i64,
     whence: u32,
@@ -164,25 +164,25 @@ pub(super) fn fd_seek(
 }
 
 /// `fd_tell`: writes the offset.
-pub(super) fn fd_tell(guest: &Granule, fd: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn fd_tell(guest: &Caller<'_>, fd: u32, out: u32) -> Result<(), Failure> {
     let open = guest.wasi().open_file(fd)?;
     let offset = open.as_file(Errno::SPIPE)?.offset()?;
     Ok(guest.memory().write_u64(out, offset)?)
 }
 
 /// `fd_close`.
-pub(super) fn fd_close(guest: &Granule, fd: u32) -> Result<(), Failure> {
+pub(super) fn fd_close(guest: &Caller<'_>, fd: u32) -> Result<(), Failure> {
     Ok(guest.wasi().close(fd)?)
 }
 
 /// `fd_renumber`: `dup2` followed by closing `from`; `to` need not be open.
-pub(super) fn fd_renumber(guest: &Granule, from: u32, to: u32) -> Result<(), Failure> {
+pub(super) fn fd_renumber(guest: &Caller<'_>, from: u32, to: u32) -> Result<(), Failure> {
     Ok(guest.wasi().renumber(from, to)?)
 }
 
 /// `faabric.fd_dup`: `fcntl(fd, F_DUPFD, min)`. Writes the new descriptor, which shares
 /// offset and flags with the old one. WASI preview 1 has nothing for this.
-pub(super) fn fd_dup(guest: &Granule, fd: u32, min: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn fd_dup(guest: &Caller<'_>, fd: u32, min: u32, out: u32) -> Result<(), Failure> {
     guest.memory().check(out, 4)?;
     let descriptor = guest.wasi().descriptor(fd)?;
     if min >= super::table::LIMIT {
@@ -193,7 +193,7 @@ pub(super) fn fd_dup(guest: &Granule, fd: u32, min: u32, out: u32) -> Result<(),
 }
 
 /// `fd_fdstat_get`: writes an `fdstat`.
-pub(super) fn fd_fdstat_get(guest: &Granule, fd: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn fd_fdstat_get(guest: &Caller<'_>, fd: u32, out: u32) -> Result<(), Failure> {
     let Descriptor {
         open,
         base,
@@ -204,14 +204,14 @@ pub(super) fn fd_fdstat_get(guest: &Granule, fd: u32, out: u32) -> Result<(), Fa
 }
 
 /// `fd_fdstat_set_flags`: `fcntl(fd, F_SETFL)`.
-pub(super) fn fd_fdstat_set_flags(guest: &Granule, fd: u32, flags: u32) -> Result<(), Failure> {
+pub(super) fn fd_fdstat_set_flags(guest: &Caller<'_>, fd: u32, flags: u32) -> Result<(), Failure> {
     let flags = FdFlags::decode(flags)?;
     Ok(guest.wasi().open_file(fd)?.set_flags(flags)?)
 }
 
 /// `fd_fdstat_set_rights`: gives up rights; none can be gained.
 pub(super) fn fd_fdstat_set_rights(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     base: u64,
     inheriting: u64,
@@ -222,13 +222,13 @@ pub(super) fn fd_fdstat_set_rights(
 }
 
 /// `fd_filestat_get`: writes a `filestat`.
-pub(super) fn fd_filestat_get(guest: &Granule, fd: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn fd_filestat_get(guest: &Caller<'_>, fd: u32, out: u32) -> Result<(), Failure> {
     let stat = guest.wasi().open_file(fd)?.stat()?;
     Ok(guest.memory().write(out, &stat.encode())?)
 }
 
 /// `fd_filestat_set_size`: `ftruncate`.
-pub(super) fn fd_filestat_set_size(guest: &Granule, fd: u32, size: u64) -> Result<(), Failure> {
+pub(super) fn fd_filestat_set_size(guest: &Caller<'_>, fd: u32, size: u64) -> Result<(), Failure> {
     // POSIX: EINVAL for a descriptor that is not open for writing.
     let open = match with_right(guest, fd, Rights::FD_WRITE) {
         Err(Errno::BADF) => {
@@ -242,7 +242,7 @@ pub(super) fn fd_filestat_set_size(guest: &Granule, fd: u32, size: u64) -> Resul
 
 /// `fd_filestat_set_times`: `futimens`.
 pub(super) fn fd_filestat_set_times(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     atim: u64,
     mtim: u64,
@@ -254,7 +254,7 @@ pub(super) fn fd_filestat_set_times(
 
 /// `fd_advise`: `posix_fadvise`.
 pub(super) fn fd_advise(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     offset: u64,
     len: u64,
@@ -265,24 +265,24 @@ pub(super) fn fd_advise(
 }
 
 /// `fd_allocate`: `posix_fallocate`.
-pub(super) fn fd_allocate(guest: &Granule, fd: u32, offset: u64, len: u64) -> Result<(), Failure> {
+pub(super) fn fd_allocate(guest: &Caller<'_>, fd: u32, offset: u64, len: u64) -> Result<(), Failure> {
     let open = with_right(guest, fd, Rights::FD_WRITE)?;
     Ok(open.as_file(Errno::SPIPE)?.allocate(offset, len)?)
 }
 
 /// `fd_datasync`.
-pub(super) fn fd_datasync(guest: &Granule, fd: u32) -> Result<(), Failure> {
+pub(super) fn fd_datasync(guest: &Caller<'_>, fd: u32) -> Result<(), Failure> {
     Ok(guest.wasi().open_file(fd)?.sync(true)?)
 }
 
 /// `fd_sync`.
-pub(super) fn fd_sync(guest: &Granule, fd: u32) -> Result<(), Failure> {
+pub(super) fn fd_sync(guest: &Caller<'_>, fd: u32) -> Result<(), Failure> {
     Ok(guest.wasi().open_file(fd)?.sync(false)?)
 }
 
 /// `fd_readdir`: fills `len` bytes at `buf` with entries; writes how many bytes it used.
 pub(super) fn fd_readdir(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     buf: u32,
     len: u32,
@@ -297,7 +297,7 @@ pub(super) fn fd_readdir(
 }
 
 /// The name under which `fd` was preopened. libc looks at 3, 4, ... until `EBADF`.
-fn preopened(guest: &Granule, fd: u32) -> Result<String, Errno> {
+fn preopened(guest: &Caller<'_>, fd: u32) -> Result<String, Errno> {
     let open = guest.wasi().open_file(fd)?;
     let place = open.place().filter(|place| place.is_preopen());
     place
@@ -306,7 +306,7 @@ fn preopened(guest: &Granule, fd: u32) -> Result<String, Errno> {
 }
 
 /// `fd_prestat_get`: writes the tag for a directory, and the length of its name @4.
-pub(super) fn fd_prestat_get(guest: &Granule, fd: u32, out: u32) -> Result<(), Failure> {
+pub(super) fn fd_prestat_get(guest: &Caller<'_>, fd: u32, out: u32) -> Result<(), Failure> {
     let name = preopened(guest, fd)?;
     let prestat = (name.len() as u64) << 32;
     Ok(guest.memory().write_u64(out, prestat)?)
@@ -314,7 +314,7 @@ pub(super) fn fd_prestat_get(guest: &Granule, fd: u32, out: u32) -> Result<(), F
 
 /// `fd_prestat_dir_name`: writes the name, without a NUL.
 pub(super) fn fd_prestat_dir_name(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     buf: u32,
     len: u32,

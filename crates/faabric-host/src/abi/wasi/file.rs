@@ -15,7 +15,7 @@ use super::path::Place;
 use super::stdio;
 use super::transfer::{Iovecs, Until, gather, scatter};
 use super::types::{Errno, FdFlags, FileStat, FileType};
-use crate::granule::Granule;
+use super::Caller;
 use crate::stdio::{Output, Stdin};
 use parking_lot::Mutex;
 use rustix::event::PollFlags;
@@ -209,7 +209,7 @@ impl Open {
     /// Reads into `to`, from `at` or else from the file's offset on.
     pub(super) fn read(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         to: Iovecs<'_>,
         at: Option<u64>,
     ) -> Result<u32, Failure> {
@@ -228,7 +228,7 @@ impl Open {
     /// Writes `from`, at `at` or else at the file's offset.
     pub(super) fn write(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         from: Iovecs<'_>,
         at: Option<u64>,
     ) -> Result<u32, Failure> {
@@ -248,7 +248,7 @@ impl Open {
 impl File {
     fn read(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         to: Iovecs<'_>,
         at: Option<u64>,
         waits: bool,
@@ -271,7 +271,7 @@ impl File {
 
     fn write(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         from: Iovecs<'_>,
         at: Option<u64>,
         flags: FdFlags,
@@ -321,7 +321,7 @@ impl File {
     /// Tries `transfer` until it does not answer "would block", waiting in between.
     fn when_ready(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         event: PollFlags,
         waits: bool,
         mut transfer: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,

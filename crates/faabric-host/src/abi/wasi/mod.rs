@@ -40,6 +40,7 @@ use crate::abi::{Import, functions};
 use crate::config::ProcessConfig;
 use crate::ending::{Ending, Stop};
 use crate::granule::Granule;
+use crate::memory::GuestMemory;
 use crate::{Error, Result};
 use cap_std::ambient_authority;
 use file::Open;
@@ -60,6 +61,38 @@ pub(crate) enum Failure {
     Errno(Errno),
     /// It does not return to the guest.
     Stop(Stop),
+}
+
+/// The Granule that makes a call, as far as WASI is concerned.
+pub(crate) struct Caller<'a> {
+    memory: &'a GuestMemory,
+    wasi: &'a Wasi,
+    ending: &'a Ending,
+}
+
+impl<'a> Caller<'a> {
+    fn of(granule: &'a Granule) -> Self {
+        Self {
+            memory: granule.memory(),
+            wasi: granule.wasi(),
+            ending: granule.ending(),
+        }
+    }
+
+    /// Its linear memory.
+    fn memory(&self) -> &'a GuestMemory {
+        self.memory
+    }
+
+    /// The state of its process.
+    fn wasi(&self) -> &'a Wasi {
+        self.wasi
+    }
+
+    /// What tells waiting calls that the process ends.
+    fn ending(&self) -> &'a Ending {
+        self.ending
+    }
 }
 
 /// The WASI state of one process, shared by its threads.
@@ -189,7 +222,7 @@ macro_rules! calls {
         pub(crate) const $table: &[Import] = {
             $(
                 fn $name(env: FunctionEnvMut<'_, Granule>, $($arg: $type),*) -> Result<u32, Stop> {
-                    answer($module::$name(env.data(), $($arg),*))
+                    answer($module::$name(&Caller::of(env.data()), $($arg),*))
                 }
             )*
             functions![$($name,)* $($own)?]

@@ -12,7 +12,7 @@ use super::fd::timestamps;
 use super::file::{Access, Open};
 use super::table::Descriptor;
 use super::types::{Errno, FdFlags, FileStat, FstFlags, LookupFlags, OFlags, Rights};
-use crate::granule::Granule;
+use super::Caller;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::AtFlags;
@@ -200,7 +200,7 @@ pub(super) fn stat(host: &Dir, path: &Path, follows: bool) -> Result<FileStat, E
 }
 
 /// Reads the path of `len` bytes at `at`.
-fn decode(guest: &Granule, at: u32, len: u32) -> Result<PathBuf, Errno> {
+fn decode(guest: &Caller<'_>, at: u32, len: u32) -> Result<PathBuf, Errno> {
     if len >= LONGEST_PATH {
         return Err(Errno::NAMETOOLONG);
     }
@@ -221,7 +221,7 @@ struct At {
 }
 
 impl At {
-    fn decode(guest: &Granule, fd: u32, path: u32, len: u32) -> Result<Self, Errno> {
+    fn decode(guest: &Caller<'_>, fd: u32, path: u32, len: u32) -> Result<Self, Errno> {
         let open = guest.wasi().open_file(fd)?;
         open.as_directory()?;
         let path = decode(guest, path, len)?;
@@ -255,7 +255,7 @@ impl At {
 /// `path_open`: opens or makes a file or directory; writes the lowest free descriptor.
 #[allow(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn path_open(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     lookup: u32,
     path: u32,
@@ -296,7 +296,7 @@ pub(super) fn path_open(
 
 /// `path_create_directory`.
 pub(super) fn path_create_directory(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     path: u32,
     len: u32,
@@ -314,7 +314,7 @@ pub(super) fn path_create_directory(
 
 /// `path_filestat_get`: writes a `filestat`.
 pub(super) fn path_filestat_get(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     lookup: u32,
     path: u32,
@@ -330,7 +330,7 @@ pub(super) fn path_filestat_get(
 /// `path_filestat_set_times`: `utimensat`.
 #[allow(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn path_filestat_set_times(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     lookup: u32,
     path: u32,
@@ -354,7 +354,7 @@ pub(super) fn path_filestat_set_times(
 /// `path_link`: makes a hard link.
 #[allow(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn path_link(
-    guest: &Granule,
+    guest: &Caller<'_>,
     old_fd: u32,
     lookup: u32,
     old_path: u32,
@@ -377,7 +377,7 @@ pub(super) fn path_link(
 /// `path_symlink`: makes a symbolic link. One to an absolute path is refused: it would
 /// lead the guest nowhere, and programs of the host to any place.
 pub(super) fn path_symlink(
-    guest: &Granule,
+    guest: &Caller<'_>,
     target: u32,
     target_len: u32,
     fd: u32,
@@ -392,7 +392,7 @@ pub(super) fn path_symlink(
 
 /// `path_readlink`: writes as much of the link's target as fits, and how much that was.
 pub(super) fn path_readlink(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     path: u32,
     len: u32,
@@ -410,7 +410,7 @@ pub(super) fn path_readlink(
 
 /// `path_rename`: moves a file or directory, replacing what has the new name.
 pub(super) fn path_rename(
-    guest: &Granule,
+    guest: &Caller<'_>,
     old_fd: u32,
     old_path: u32,
     old_len: u32,
@@ -427,7 +427,7 @@ pub(super) fn path_rename(
 
 /// `path_remove_directory`: `rmdir`.
 pub(super) fn path_remove_directory(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     path: u32,
     len: u32,
@@ -438,7 +438,7 @@ pub(super) fn path_remove_directory(
 
 /// `path_unlink_file`: `unlink`; `EISDIR` for a directory.
 pub(super) fn path_unlink_file(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     path: u32,
     len: u32,

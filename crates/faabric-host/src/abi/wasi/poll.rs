@@ -15,7 +15,7 @@ use super::file::{Body, Open};
 use super::types::{Errno, Event, Subscription, Want};
 use super::{Failure, clock, stdio};
 use crate::ending::{Ending, Stop};
-use crate::granule::Granule;
+use super::Caller;
 use crate::stdio::Stdin;
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use rustix::time::Timespec;
@@ -66,7 +66,7 @@ impl Alarm {
 
 /// `poll_oneoff`: `count` subscriptions at `subscriptions`, room for as many at `events`.
 pub(super) fn poll_oneoff(
-    guest: &Granule,
+    guest: &Caller<'_>,
     subscriptions: u32,
     events: u32,
     count: u32,
@@ -107,7 +107,7 @@ enum Direction {
 struct Round(Vec<(Subscription, Source)>);
 
 impl Round {
-    fn decode(guest: &Granule, at: u32, count: u32) -> Result<Self, Failure> {
+    fn decode(guest: &Caller<'_>, at: u32, count: u32) -> Result<Self, Failure> {
         let now = clock::now(clock::MONOTONIC)?;
         let mut sources = Vec::with_capacity(count as usize);
         for index in 0..count {
@@ -122,7 +122,7 @@ impl Round {
     }
 
     /// Waits until at least one event has happened; returns all that have.
-    fn wait(&mut self, guest: &Granule) -> Result<Vec<Event>, Failure> {
+    fn wait(&mut self, guest: &Caller<'_>) -> Result<Vec<Event>, Failure> {
         loop {
             let happened = self.look(guest)?;
             if !happened.is_empty() {
@@ -132,7 +132,7 @@ impl Round {
         }
     }
 
-    fn look(&self, guest: &Granule) -> Result<Vec<Event>, Failure> {
+    fn look(&self, guest: &Caller<'_>) -> Result<Vec<Event>, Failure> {
         let now = clock::now(clock::MONOTONIC)?;
         let mut happened = Vec::new();
         for (subscription, source) in &self.0 {
@@ -144,7 +144,7 @@ impl Round {
     }
 
     /// Sleeps until something may have happened.
-    fn sleep(&self, guest: &Granule) -> Result<(), Failure> {
+    fn sleep(&self, guest: &Caller<'_>) -> Result<(), Failure> {
         let deadline = self.0.iter().filter_map(|(_, source)| source.deadline());
         let now = clock::now(clock::MONOTONIC)?;
         let timeout = deadline
@@ -172,7 +172,7 @@ impl Round {
 }
 
 impl Source {
-    fn of(guest: &Granule, want: Want, now: u64) -> Result<Self, Errno> {
+    fn of(guest: &Caller<'_>, want: Want, now: u64) -> Result<Self, Errno> {
         match want {
             Want::Clock {
                 id,
@@ -197,7 +197,7 @@ impl Source {
     /// The event, if it has happened by `now`.
     fn look(
         &self,
-        guest: &Granule,
+        guest: &Caller<'_>,
         subscription: &Subscription,
         now: u64,
     ) -> Result<Option<Event>, Failure> {

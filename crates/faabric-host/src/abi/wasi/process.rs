@@ -3,7 +3,7 @@
 use super::Failure;
 use super::types::Errno;
 use crate::ending::Stop;
-use crate::granule::Granule;
+use super::Caller;
 
 /// Strings as `args_get` and `environ_get` hand them over: one block of C strings.
 pub(super) struct Strings {
@@ -26,13 +26,13 @@ impl Strings {
     }
 
     /// Writes how many strings there are, and the size of the block.
-    fn put_sizes(&self, guest: &Granule, count: u32, size: u32) -> Result<(), Failure> {
+    fn put_sizes(&self, guest: &Caller<'_>, count: u32, size: u32) -> Result<(), Failure> {
         guest.memory().write_u32(count, self.starts.len() as u32)?;
         Ok(guest.memory().write_u32(size, self.block.len() as u32)?)
     }
 
     /// Writes the block, and an array of pointers to the strings in it.
-    fn put(&self, guest: &Granule, pointers: u32, block: u32) -> Result<(), Failure> {
+    fn put(&self, guest: &Caller<'_>, pointers: u32, block: u32) -> Result<(), Failure> {
         guest.memory().write(block, &self.block)?;
         let all: Vec<u32> = self.starts.iter().map(|start| block + start).collect();
         Ok(guest.memory().write_u32s(pointers, &all)?)
@@ -40,28 +40,28 @@ impl Strings {
 }
 
 /// `args_sizes_get`.
-pub(super) fn args_sizes_get(guest: &Granule, count: u32, size: u32) -> Result<(), Failure> {
+pub(super) fn args_sizes_get(guest: &Caller<'_>, count: u32, size: u32) -> Result<(), Failure> {
     guest.wasi().args.put_sizes(guest, count, size)
 }
 
 /// `args_get`.
-pub(super) fn args_get(guest: &Granule, pointers: u32, block: u32) -> Result<(), Failure> {
+pub(super) fn args_get(guest: &Caller<'_>, pointers: u32, block: u32) -> Result<(), Failure> {
     guest.wasi().args.put(guest, pointers, block)
 }
 
 /// `environ_sizes_get`.
-pub(super) fn environ_sizes_get(guest: &Granule, count: u32, size: u32) -> Result<(), Failure> {
+pub(super) fn environ_sizes_get(guest: &Caller<'_>, count: u32, size: u32) -> Result<(), Failure> {
     guest.wasi().env.put_sizes(guest, count, size)
 }
 
 /// `environ_get`.
-pub(super) fn environ_get(guest: &Granule, pointers: u32, block: u32) -> Result<(), Failure> {
+pub(super) fn environ_get(guest: &Caller<'_>, pointers: u32, block: u32) -> Result<(), Failure> {
     guest.wasi().env.put(guest, pointers, block)
 }
 
 /// `proc_raise`: the default action of a signal, there are no handlers. To end the
 /// process it exits with 128 + signal, as a shell shows it.
-pub(super) fn proc_raise(_guest: &Granule, signal: u32) -> Result<(), Failure> {
+pub(super) fn proc_raise(_guest: &Caller<'_>, signal: u32) -> Result<(), Failure> {
     match signal {
         // None; and CHLD, CONT, URG, WINCH, which do nothing by default.
         0 | 16 | 17 | 22 | 27 => Ok(()),
@@ -71,7 +71,7 @@ pub(super) fn proc_raise(_guest: &Granule, signal: u32) -> Result<(), Failure> {
 }
 
 /// `sched_yield`.
-pub(super) fn sched_yield(guest: &Granule) -> Result<(), Failure> {
+pub(super) fn sched_yield(guest: &Caller<'_>) -> Result<(), Failure> {
     if guest.ending().has_begun() {
         return Err(Stop::Ended.into());
     }
@@ -80,7 +80,7 @@ pub(super) fn sched_yield(guest: &Granule) -> Result<(), Failure> {
 }
 
 /// `random_get`: fills `len` bytes at `buf` with the kernel's random numbers.
-pub(super) fn random_get(guest: &Granule, buf: u32, len: u32) -> Result<(), Failure> {
+pub(super) fn random_get(guest: &Caller<'_>, buf: u32, len: u32) -> Result<(), Failure> {
     let memory = guest.memory();
     memory.check(buf, len)?;
     let mut piece = [0; 1024];
@@ -95,19 +95,19 @@ pub(super) fn random_get(guest: &Granule, buf: u32, len: u32) -> Result<(), Fail
 }
 
 /// What every `sock_*` call answers: there are no sockets, and other files are none.
-fn no_socket(guest: &Granule, fd: u32) -> Result<(), Failure> {
+fn no_socket(guest: &Caller<'_>, fd: u32) -> Result<(), Failure> {
     guest.wasi().open_file(fd)?;
     Err(Errno::NOTSUP.into())
 }
 
 /// `sock_accept`: not supported.
-pub(super) fn sock_accept(guest: &Granule, fd: u32, _: u32, _: u32) -> Result<(), Failure> {
+pub(super) fn sock_accept(guest: &Caller<'_>, fd: u32, _: u32, _: u32) -> Result<(), Failure> {
     no_socket(guest, fd)
 }
 
 /// `sock_recv`: not supported.
 pub(super) fn sock_recv(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     _: u32,
     _: u32,
@@ -120,7 +120,7 @@ pub(super) fn sock_recv(
 
 /// `sock_send`: not supported.
 pub(super) fn sock_send(
-    guest: &Granule,
+    guest: &Caller<'_>,
     fd: u32,
     _: u32,
     _: u32,
@@ -131,6 +131,6 @@ pub(super) fn sock_send(
 }
 
 /// `sock_shutdown`: not supported.
-pub(super) fn sock_shutdown(guest: &Granule, fd: u32, _: u32) -> Result<(), Failure> {
+pub(super) fn sock_shutdown(guest: &Caller<'_>, fd: u32, _: u32) -> Result<(), Failure> {
     no_socket(guest, fd)
 }

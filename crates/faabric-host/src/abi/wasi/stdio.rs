@@ -11,7 +11,7 @@ use super::table::{Descriptor, Table};
 use super::types::{Errno, FileType, Rights};
 use crate::config::ProcessConfig;
 use crate::ending::Stop;
-use crate::granule::Granule;
+use super::Caller;
 use crate::stdio::{Output, Stdin};
 use std::io;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub(super) fn insert(streams: &Streams, table: &mut Table) -> Result<(), Errno> 
 /// Reads from stdin at least one byte, 0 at its end; `EAGAIN` if it must not wait.
 pub(super) fn read(
     stdin: &dyn Stdin,
-    guest: &Granule,
+    guest: &Caller<'_>,
     buf: &mut [u8],
     waits: bool,
 ) -> Result<usize, Failure> {
@@ -94,7 +94,7 @@ pub(super) fn read(
 }
 
 /// An error of stdin: its waiting also ends when the process does.
-pub(super) fn interrupted(guest: &Granule, error: io::Error) -> Failure {
+pub(super) fn interrupted(guest: &Caller<'_>, error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::Interrupted {
         if guest.ending().has_begun() {
             return Stop::Ended.into();
