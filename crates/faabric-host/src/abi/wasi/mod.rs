@@ -42,12 +42,12 @@ use crate::ending::{Ending, Stop};
 use crate::granule::Granule;
 use crate::memory::GuestMemory;
 use crate::{Error, Result};
-use cap_std::ambient_authority;
 use file::Open;
 use parking_lot::RwLock;
 use path::Preopen;
 use poll::Alarm;
 use process::Strings;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, OnceLock};
 use stdio::Streams;
 use table::{Descriptor, Table};
@@ -191,8 +191,7 @@ impl Wasi {
 fn preopen(config: &ProcessConfig) -> Result<Vec<Arc<Preopen>>> {
     let numbered = (0..).zip(&config.dirs);
     let opened = numbered.map(|(index, dir)| {
-        let host = cap_std::fs::Dir::open_ambient_dir(&dir.host, ambient_authority());
-        let host = host.map_err(|source| Error::Dir {
+        let host = open_root(&dir.host).map_err(|source| Error::Dir {
             path: dir.host.clone(),
             source,
         })?;
@@ -204,6 +203,16 @@ fn preopen(config: &ProcessConfig) -> Result<Vec<Arc<Preopen>>> {
         }))
     });
     opened.collect()
+}
+
+/// Opens a directory of the host by its name there. cap-std would open it `O_PATH`, which
+/// can be neither listed nor synced.
+fn open_root(path: &std::path::Path) -> std::io::Result<cap_std::fs::Dir> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY)
+        .open(path)?;
+    Ok(cap_std::fs::Dir::from_std_file(file))
 }
 
 /// What the guest gets as the result of a call.

@@ -37,7 +37,8 @@ const CALLS: &[Call] = &[
     |g, a, b, c| fd::fd_seek(g, 4, i64::from(a), b, c),
     |g, a, b, c| fd::fd_dup(g, a, b, c),
     |g, a, b, _| fd::fd_renumber(g, a.max(5), b.max(5)),
-    |g, a, b, _| fd::fd_allocate(g, 4, u64::from(a) << 40, u64::from(b) << 40),
+    // Never a length that a file system would try to find the space for.
+    |g, a, b, _| fd::fd_allocate(g, 4, u64::from(a) << 40, u64::from(b) | 1 << 63),
     |g, a, b, c| fd::fd_advise(g, 4, u64::from(a) << 33, u64::from(b) << 33, c),
     |g, a, b, _| fd::fd_filestat_set_size(g, a, u64::from(b) << 33),
     |g, a, b, c| fd::fd_filestat_set_times(g, a, u64::from(b) << 32, u64::MAX, c),

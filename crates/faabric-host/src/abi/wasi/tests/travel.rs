@@ -69,7 +69,7 @@ fn rights_and_access_are_kept() {
     std::fs::write(guest.host("f"), "content").unwrap();
     let reader = guest.open("f", OFlags::default(), READ).unwrap();
     let writer = guest.open("f", OFlags::default(), WRITE).unwrap();
-    let next = moved(&guest, &guest.caller().files().unwrap());
+    let next = moved(&guest, &guest.process.wasi.describe().unwrap());
     assert_eq!(next.write(reader, b"x"), Err(Errno::BADF));
     assert_eq!(next.read(writer, 1), Err(Errno::BADF));
     assert_eq!(next.write(writer, b"C"), Ok(1));
