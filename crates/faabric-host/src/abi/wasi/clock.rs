@@ -3,9 +3,9 @@
 //! The process clock of a guest is not that of the worker, which has many guests. It is
 //! the CPU time of the calling thread: exact for a process of one thread.
 
+use super::Caller;
 use super::Failure;
 use super::types::{Errno, nanoseconds};
-use super::Caller;
 use rustix::time::{ClockId, Timespec};
 
 /// Nanoseconds since the epoch.

@@ -3,12 +3,12 @@
 //! Where a call changes something, its result pointer is checked before, so that `EFAULT`
 //! means that nothing has happened.
 
+use super::Caller;
 use super::Failure;
 use super::file::{Body, Open};
 use super::table::Descriptor;
 use super::transfer::Iovecs;
 use super::types::{Errno, FdFlags, FstFlags, Rights, encode_fdstat};
-use super::Caller;
 use rustix::fs::{SeekFrom, Timestamps};
 use rustix::time::Timespec;
 use std::sync::Arc;
@@ -265,7 +265,12 @@ pub(super) fn fd_advise(
 }
 
 /// `fd_allocate`: `posix_fallocate`.
-pub(super) fn fd_allocate(guest: &Caller<'_>, fd: u32, offset: u64, len: u64) -> Result<(), Failure> {
+pub(super) fn fd_allocate(
+    guest: &Caller<'_>,
+    fd: u32,
+    offset: u64,
+    len: u64,
+) -> Result<(), Failure> {
     let open = with_right(guest, fd, Rights::FD_WRITE)?;
     Ok(open.as_file(Errno::SPIPE)?.allocate(offset, len)?)
 }

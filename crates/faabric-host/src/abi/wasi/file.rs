@@ -9,13 +9,13 @@
 //! travel with the Granule. It is ours, and reads and writes name it (`pread`), but for
 //! `O_APPEND`, where only the kernel knows it: there it is asked for after each write.
 
+use super::Caller;
 use super::Failure;
 use super::dir::Directory;
 use super::path::Place;
 use super::stdio;
 use super::transfer::{Iovecs, Until, gather, scatter};
 use super::types::{Errno, FdFlags, FileStat, FileType};
-use super::Caller;
 use crate::stdio::{Output, Stdin};
 use parking_lot::Mutex;
 use rustix::event::PollFlags;

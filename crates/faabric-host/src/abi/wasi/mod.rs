@@ -230,6 +230,7 @@ macro_rules! calls {
         /// The functions of one import module.
         pub(crate) const $table: &[Import] = {
             $(
+                #[allow(clippy::too_many_arguments, reason = "the ABI's")]
                 fn $name(env: FunctionEnvMut<'_, Granule>, $($arg: $type),*) -> Result<u32, Stop> {
                     answer($module::$name(&Caller::of(env.data()), $($arg),*))
                 }

@@ -6,13 +6,13 @@
 //! (`EROFS`), the flags of WASI, and where each open file came from, so that it can be
 //! opened again elsewhere.
 
+use super::Caller;
 use super::Failure;
 use super::dir::Directory;
 use super::fd::timestamps;
 use super::file::{Access, Open};
 use super::table::Descriptor;
 use super::types::{Errno, FdFlags, FileStat, FstFlags, LookupFlags, OFlags, Rights};
-use super::Caller;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::AtFlags;

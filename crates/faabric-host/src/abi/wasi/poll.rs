@@ -11,11 +11,11 @@
 //! All three end when the process does. A mix of stdin and host files is looked at in
 //! turns, 10 ms each.
 
+use super::Caller;
 use super::file::{Body, Open};
 use super::types::{Errno, Event, Subscription, Want};
 use super::{Failure, clock, stdio};
 use crate::ending::{Ending, Stop};
-use super::Caller;
 use crate::stdio::Stdin;
 use rustix::event::{EventfdFlags, PollFd, PollFlags};
 use rustix::time::Timespec;

@@ -1,9 +1,9 @@
 //! Arguments, environment, exit, signals, random numbers, and sockets, which are not offered.
 
+use super::Caller;
 use super::Failure;
 use super::types::Errno;
 use crate::ending::Stop;
-use super::Caller;
 
 /// Strings as `args_get` and `environ_get` hand them over: one block of C strings.
 pub(super) struct Strings {

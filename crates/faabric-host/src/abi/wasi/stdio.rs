@@ -5,13 +5,13 @@
 //! terminal when it is a character device without the rights to seek and tell. So a
 //! stream is a character device exactly when the embedding says that a user is there.
 
+use super::Caller;
 use super::Failure;
 use super::file::{Open, Stream};
 use super::table::{Descriptor, Table};
 use super::types::{Errno, FileType, Rights};
 use crate::config::ProcessConfig;
 use crate::ending::Stop;
-use super::Caller;
 use crate::stdio::{Output, Stdin};
 use std::io;
 use std::sync::Arc;
