@@ -166,7 +166,7 @@ fn leave_job(rank: &Rank, reason: Reason) -> Reason {
         Some(text) => format!("{me}: {text}"),
         None => format!("{me} exited with code {}", reason.code),
     };
-    rank.world().abort(reason.code, text);
+    rank.world().abort_by(me, reason.code, text);
     reason
 }
 

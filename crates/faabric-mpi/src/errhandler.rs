@@ -130,7 +130,7 @@ impl Rank {
                     .name()
                     .unwrap_or("an error of the program's own");
                 let reason = format!("rank {}: {name}: {}", self.world_rank, error.message);
-                self.world.abort(code, reason.clone());
+                self.world.abort_by(self.world_rank(), code, reason.clone());
                 Err(Error::interrupted(reason))
             }
             _ => {

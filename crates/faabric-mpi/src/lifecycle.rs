@@ -178,7 +178,7 @@ impl Rank {
     /// rank's process ends with that code.
     pub fn abort(&self, code: i32) -> Error {
         let reason = format!("rank {} called MPI_Abort with code {code}", self.world_rank);
-        self.world.abort(code, reason.clone());
+        self.world.abort_by(self.world_rank(), code, reason.clone());
         Error::interrupted(reason)
     }
 

@@ -47,6 +47,8 @@ pub struct Ending {
     pub code: i32,
     /// What happened, for the user.
     pub reason: String,
+    /// The rank that ended it, if one did.
+    pub rank: Option<Rank>,
 }
 
 /// One job on this worker: where its ranks are, and the mailboxes of those here.
@@ -148,10 +150,16 @@ impl World {
     /// Ends the job here: every blocked call of its ranks returns, and every later one
     /// fails. Only the first ending counts. Telling the other workers is the caller's.
     pub fn abort(&self, code: i32, reason: impl Into<String>) {
-        let _ = self.ending.set(Ending {
-            code,
-            reason: reason.into(),
-        });
+        self.end(None, code, reason.into());
+    }
+
+    /// As [`World::abort`], because of what `rank` did.
+    pub fn abort_by(&self, rank: Rank, code: i32, reason: impl Into<String>) {
+        self.end(Some(rank), code, reason.into());
+    }
+
+    fn end(&self, rank: Option<Rank>, code: i32, reason: String) {
+        let _ = self.ending.set(Ending { code, reason, rank });
         for mailbox in self.mailboxes.iter().flatten() {
             mailbox.bell.ring();
         }

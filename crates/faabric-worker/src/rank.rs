@@ -29,8 +29,9 @@ pub(crate) fn run(job: &Arc<Job>, module: &Module, dirs: Vec<Dir>, rank: Rank) {
         stream.finish();
     }
     if let Some(ending) = job.world.ended() {
-        // The first rank to get here tells; it does nothing if the job is stopping.
-        job.abort(rank, ending.code, &ending.reason);
+        // The first rank to get here tells, maybe of another one; it does nothing if the
+        // job is stopping.
+        job.abort(ending.rank.unwrap_or(rank), ending.code, &ending.reason);
     }
     job.exited(rank, outcome.code, &outcome.reason);
 }

@@ -288,7 +288,11 @@ impl Session {
     }
 
     /// Reads reports until `enough`.
-    pub(crate) async fn read_until(&mut self, report: &mut Report, enough: impl Fn(&Report) -> bool) {
+    pub(crate) async fn read_until(
+        &mut self,
+        report: &mut Report,
+        enough: impl Fn(&Report) -> bool,
+    ) {
         while !enough(report) {
             match self.next().await.message.unwrap() {
                 from_worker::Message::Output(output) => {
