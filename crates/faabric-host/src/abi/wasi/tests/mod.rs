@@ -83,6 +83,7 @@ fn config(dirs: Vec<Dir>, stdin: Arc<dyn Stdin>, stdout: Arc<dyn Output>) -> Pro
         stderr: stdout,
         memory_limit: u64::from(u32::MAX),
         thread_limit: 1,
+        mpi: None,
     }
 }
 
