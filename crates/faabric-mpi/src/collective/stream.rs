@@ -113,7 +113,7 @@ impl Stream {
             });
         }
         let size = datatype.size();
-        if within % size != 0 || len % size != 0 {
+        if !within.is_multiple_of(size) || !len.is_multiple_of(size) {
             return None;
         }
         let skip = i64::try_from(within / size)
