@@ -106,7 +106,8 @@ impl Engine {
                 offer,
                 running,
             } => self.worker_joined(now, &worker, &offer, &running),
-            Event::WorkerHeartbeat { worker } => self.heard_of(now, &worker),
+            // Frees nothing and adds nothing, so nobody is placed.
+            Event::WorkerHeartbeat { worker } => return self.heard_of(now, &worker),
             Event::WorkerDisconnected { worker } => self.worker_disconnected(&worker),
             Event::Tick => {
                 self.expire_leases(now);

@@ -1,7 +1,7 @@
 //! The connections of workers.
 //!
 //! ```text
-//!             control (ordered, at most 1024)  --+
+//!             control (ordered, at most 16384) --+
 //!  core.rs --------------------------------------+--> merged, control first --> worker
 //!  attach.rs  stdin (at most 4 pieces) ----------+
 //!
@@ -33,9 +33,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
-/// Messages that may wait for a worker; one that takes no more is disconnected, and told
-/// anew when it comes back.
-const CONTROL: usize = 1024;
+/// Messages that may wait for a worker: enough to start and stop thousands of jobs at once
+/// when it comes back. One that takes no more is disconnected, and told anew.
+const CONTROL: usize = 1 << 14;
 /// Pieces of standard input that may wait for a worker; the client waits then.
 const STDIN: usize = 4;
 /// How long a connection may take to say Hello.

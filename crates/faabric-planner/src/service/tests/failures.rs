@@ -150,6 +150,26 @@ async fn an_oversized_message_ends_only_its_own_call() {
     client.submit(1).await.unwrap();
 }
 
+#[tokio::test]
+async fn noise_on_the_port_harms_nobody() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let planner = Planner::start(config()).await;
+    for noise in [
+        &b"GET / HTTP/1.1\r\nHost: planner\r\n\r\n"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        &[0xff; 4096],
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(planner.address)
+            .await
+            .unwrap();
+        // The planner may hang up while this is being written.
+        let _ = stream.write_all(noise).await;
+        let _ = stream.shutdown().await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    planner.client().await.submit(1).await.unwrap();
+}
+
 /// A log whose disk can be filled up.
 #[derive(Default)]
 struct Disk {
