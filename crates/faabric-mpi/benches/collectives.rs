@@ -154,14 +154,23 @@ fn rows(rank: &Rank, me: u32, ranks: u64, gate: &Barrier) -> Result<()> {
                 rank,
                 (ROW.as_nanos() / (warm.as_nanos() / 20).max(100)).clamp(20, 200_000) as u32,
             )?;
+            let spent = cpu();
             let taken = time(rounds)?;
-            line += &format!(" {:>10.2}", taken.as_secs_f64() * 1e6 / f64::from(rounds));
+            gate.wait();
+            let each = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(rounds);
+            line += &format!(" {:>8.2} {:>8.2}", each(taken), each(cpu() - spent));
         }
         if me == 0 {
             println!("{line}");
         }
     }
     Ok(())
+}
+
+/// Processor time of the whole process: tells a slow operation from a busy machine.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }
 
 fn agree(rank: &Rank, rounds: u32) -> Result<u32> {
