@@ -341,7 +341,7 @@ impl Rank {
     /// A program that polls may keep the one it waits for from running: with more ranks
     /// than cores, a fruitless test gives the core away.
     pub(crate) fn yield_to_others(&self) -> Result<()> {
-        if self.world.patience() == 0 {
+        if self.world.is_crowded() {
             std::thread::yield_now();
         }
         self.world.check()

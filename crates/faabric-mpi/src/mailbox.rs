@@ -191,14 +191,14 @@ impl Mailbox {
     /// When the job ends first.
     pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         loop {
-            for _ in 0..world.patience() {
+            let found = world.linger(|| {
                 if self.inbox.has_next() {
                     drop(self.open());
                 }
-                if let Some(found) = ready() {
-                    return Ok(found);
-                }
-                std::hint::spin_loop();
+                ready()
+            });
+            if let Some(found) = found {
+                return Ok(found);
             }
             let mut found = None;
             self.bell.park(|| {

@@ -13,9 +13,17 @@ use faabric_wire::id::{JobId, Rank};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-/// How many times a waiting rank looks before it sleeps, when every rank has a core.
-/// One look takes about 15 ns.
-const SPINS: u32 = 2_000;
+/// How a waiting rank looks before it sleeps, when every rank has a core: so many
+/// times, about 15 ns each, between two offers of its core to others. In all about
+/// what it costs to sleep and be woken.
+const LOOKS: u32 = 64;
+const TURNS: u32 = 32;
+
+/// The same with more ranks than cores: one look, and whoever is waited for gets the
+/// core. A round of the ranks by giving way costs a tenth of one by sleeping and
+/// waking; beyond a few rounds the wait is a long one.
+const CROWDED_LOOKS: u32 = 1;
+const CROWDED_TURNS: u32 = 8;
 
 /// Where a job's ranks run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,13 +201,29 @@ impl World {
         self.cores
     }
 
-    /// How many times a waiting rank looks before it sleeps.
-    pub(crate) fn patience(&self) -> u32 {
-        if self.live.load(Ordering::Relaxed) > self.cores {
-            0
+    /// Are there more ranks here than cores?
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.live.load(Ordering::Relaxed) > self.cores
+    }
+
+    /// Looks for a while for what a rank waits for: to be called before it sleeps.
+    pub(crate) fn linger<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        let (turns, looks) = if self.is_crowded() {
+            (CROWDED_TURNS, CROWDED_LOOKS)
         } else {
-            SPINS
+            (TURNS, LOOKS)
+        };
+        for _ in 0..turns {
+            for _ in 0..looks {
+                let found = look();
+                if found.is_some() {
+                    return found;
+                }
+                std::hint::spin_loop();
+            }
+            std::thread::yield_now();
         }
+        None
     }
 
     /// A local rank is done with MPI: it no longer competes for cores.

@@ -168,11 +168,8 @@ impl Team {
 
     fn wait(&self, rank: &Rank, guest: &mut dyn Guest, ready: impl Fn() -> bool) -> Result<()> {
         let world = &rank.world;
-        for _ in 0..world.patience() {
-            if ready() {
-                return Ok(());
-            }
-            std::hint::spin_loop();
+        if world.linger(|| ready().then_some(())).is_some() {
+            return Ok(());
         }
         if rank.has_operations() {
             self.elsewhere.fetch_add(1, Ordering::SeqCst);
