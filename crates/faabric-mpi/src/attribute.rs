@@ -326,7 +326,10 @@ impl Rank {
     }
 
     /// Gives `new` copies of the attributes of `old`, as `MPI_Type_dup` does.
-    pub(crate) fn copy_type_attributes(
+    ///
+    /// # Errors
+    /// What a callback returned.
+    pub fn copy_type_attributes(
         &self,
         guest: &mut dyn Guest,
         old: TypeHandle,
@@ -347,7 +350,10 @@ impl Rank {
     }
 
     /// Deletes the attributes of a datatype that is freed, the last set first.
-    pub(crate) fn delete_type_attributes(
+    ///
+    /// # Errors
+    /// What a callback returned.
+    pub fn delete_type_attributes(
         &self,
         guest: &mut dyn Guest,
         datatype: TypeHandle,

@@ -79,16 +79,6 @@ impl Rank {
         Ok(())
     }
 
-    /// `MPI_Buffer_iflush`: the messages that are to be delivered before it is complete.
-    pub(crate) fn buffered_under_way(&self) -> Vec<Arc<Completion>> {
-        let state = self.send_buffer.state.lock();
-        state
-            .under_way
-            .iter()
-            .map(|(completion, _)| completion.clone())
-            .collect()
-    }
-
     /// Starts a buffered send: it is always done at once.
     pub(crate) fn start_buffered(
         &self,

@@ -23,14 +23,17 @@ pub(crate) enum Context {
 /// One rank's view of a communicator.
 #[derive(Debug)]
 pub(crate) struct Comm {
-    /// The same number on all its ranks, and on no other communicator of any of them.
-    pub(crate) id: u32,
+    /// The same number on all its ranks, and on no other communicator of the job: the
+    /// world rank of whoever made it up (plus one) and that rank's count of them.
+    pub(crate) id: u64,
     /// This rank's group: ranks of the communicator to ranks of the world.
     pub(crate) group: Arc<Group>,
     /// This rank within `group`.
     pub(crate) rank: u32,
     /// The other side, for an intercommunicator.
     pub(crate) remote: Option<Arc<Group>>,
+    /// An intracommunicator of `group`, for an intercommunicator.
+    pub(crate) local: Option<Arc<Comm>>,
     /// A Cartesian or graph topology, when one was attached.
     pub(crate) topology: Option<Arc<Topology>>,
     /// The guest's handle, for what must name it without being asked about it.
@@ -67,12 +70,13 @@ impl Default for Settings {
 
 impl Comm {
     /// An intracommunicator of `group`, in which this rank is `rank`.
-    pub(crate) fn new(id: u32, group: Arc<Group>, rank: u32) -> Comm {
+    pub(crate) fn new(id: u64, group: Arc<Group>, rank: u32) -> Comm {
         Comm {
             id,
             group,
             rank,
             remote: None,
+            local: None,
             topology: None,
             handle: AtomicU32::new(abi::MPI_COMM_NULL),
             settings: Mutex::default(),
@@ -81,8 +85,8 @@ impl Comm {
     }
 
     /// The number of one of its two message spaces.
-    pub(crate) fn space(&self, context: Context) -> u32 {
-        self.id << 1 | context as u32
+    pub(crate) fn space(&self, context: Context) -> u64 {
+        self.id << 1 | context as u64
     }
 
     /// The guest's handle for it.

@@ -12,6 +12,7 @@
 pub mod abi;
 pub mod attribute;
 pub mod collective;
+pub mod communicator;
 pub mod completion;
 pub mod datatype;
 pub mod error;
@@ -25,13 +26,17 @@ pub mod memory;
 pub mod op;
 pub mod probe;
 pub mod send;
+pub mod topologies;
 pub mod topology;
 
+mod agree;
 mod bsend;
 mod comm;
 mod data;
 mod errhandler;
+mod groups;
 mod inbox;
+mod intercomm;
 mod lifecycle;
 mod mailbox;
 mod matching;

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Envelope {
     /// Communicator and context, see [`crate::comm::Comm::space`].
-    pub(crate) space: u32,
+    pub(crate) space: u64,
     /// The sender's rank in the communicator.
     pub(crate) source: i32,
     /// The message's tag.
@@ -24,7 +24,7 @@ pub(crate) struct Envelope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     /// As in [`Envelope`].
-    pub(crate) space: u32,
+    pub(crate) space: u64,
     /// A rank, or `MPI_ANY_SOURCE`.
     pub(crate) source: i32,
     /// A tag, or `MPI_ANY_TAG`.
@@ -106,12 +106,6 @@ impl<R, M> Queues<R, M> {
             .position(|(_, message)| is_it(message))?;
         self.unexpected.remove(at).map(|(_, message)| message)
     }
-
-    /// Everything still queued leaves: the job has ended.
-    pub(crate) fn clear(&mut self) {
-        self.posted.clear();
-        self.unexpected.clear();
-    }
 }
 
 #[cfg(test)]
@@ -126,13 +120,13 @@ mod tests {
     }
 
     fn event() -> impl Strategy<Value = Event> {
-        let envelope = (0..2u32, 0..3i32, 0..3i32).prop_map(|(space, source, tag)| Envelope {
+        let envelope = (0..2u64, 0..3i32, 0..3i32).prop_map(|(space, source, tag)| Envelope {
             space,
             source,
             tag,
         });
         let pattern = (
-            0..2u32,
+            0..2u64,
             -1..3i32,
             prop_oneof![Just(abi::MPI_ANY_TAG), 0..3i32],
         )

@@ -234,15 +234,6 @@ impl Rank {
             }
         }
     }
-
-    /// Waits for an operation that was started.
-    pub(crate) fn finish(&self, started: Started) -> Result<Outcome> {
-        match started {
-            Started::Done(outcome, None) => Ok(outcome),
-            Started::Done(_, Some(error)) => Err(error),
-            Started::Pending(completion) => self.complete(&completion),
-        }
-    }
 }
 
 /// One copy from the sender's memory into that of a receive that waited for it.

@@ -205,7 +205,7 @@ impl Reader<'_> {
 
     fn envelope(&mut self) -> Option<Envelope> {
         Some(Envelope {
-            space: self.u32()?,
+            space: self.u64()?,
             source: self.u32()? as i32,
             tag: self.u32()? as i32,
         })
@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn body() -> impl Strategy<Value = Body> {
-        let envelope = (any::<u32>(), any::<i32>(), any::<i32>())
+        let envelope = (any::<u64>(), any::<i32>(), any::<i32>())
             .prop_map(|(space, source, tag)| Envelope { space, source, tag });
         prop_oneof![
             envelope

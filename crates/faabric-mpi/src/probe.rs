@@ -150,7 +150,8 @@ impl Rank {
         Some(Outcome::received(envelope, message.len()).into())
     }
 
-    fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message)> {
+    /// Takes the message that a receive would take out of its queue.
+    pub(crate) fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message)> {
         let mut state = self.mailbox().open();
         let (envelope, message) = state.queues.receive(pattern)?;
         let credit = state.release(&message);

@@ -67,13 +67,13 @@ pub struct Rank {
     /// Reduction operations that the program created.
     pub(crate) ops: crate::collective::Ops,
     pub(crate) send_buffer: SendBuffer,
-    /// The lowest communicator id that this rank has not used.
+    /// How many communicator ids this rank has made up.
     pub(crate) next_comm: AtomicU32,
 }
 
 /// The ids of the predefined communicators.
-const WORLD_ID: u32 = 0;
-const SELF_ID: u32 = 1;
+const WORLD_ID: u64 = 0;
+const SELF_ID: u64 = 1;
 
 /// The first handle of a predefined datatype, and how many there can be.
 const FIRST_TYPE: u32 = 0x200;
@@ -123,7 +123,7 @@ impl Rank {
             operations: Operations::default(),
             ops: crate::collective::Ops::default(),
             send_buffer: SendBuffer::default(),
-            next_comm: AtomicU32::new(SELF_ID + 1),
+            next_comm: AtomicU32::new(0),
         })
     }
 

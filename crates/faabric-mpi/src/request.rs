@@ -83,13 +83,6 @@ impl Completion {
         }
     }
 
-    /// One that has ended already.
-    pub(crate) fn done(owner: u32, outcome: Outcome) -> Completion {
-        let completion = Completion::new(owner);
-        completion.finish(Ok(outcome));
-        completion
-    }
-
     /// The world rank of the local rank that waits for it.
     pub(crate) fn owner(&self) -> u32 {
         self.owner
@@ -121,15 +114,8 @@ impl Completion {
         }
     }
 
-    /// Ends the operation. Called once; does not wake its owner.
-    pub(crate) fn finish(&self, result: Result<Outcome>) {
-        match result {
-            Ok(outcome) => self.end(outcome, None),
-            Err(error) => self.end(Outcome::EMPTY, Some(error)),
-        }
-    }
-
-    /// Ends the operation with an outcome and perhaps an error. Called once.
+    /// Ends the operation with an outcome and perhaps an error. Called once; does not wake
+    /// its owner.
     pub(crate) fn end(&self, outcome: Outcome, error: Option<Error>) {
         self.source.store(outcome.source, Ordering::Relaxed);
         self.tag.store(outcome.tag, Ordering::Relaxed);

@@ -162,7 +162,7 @@ impl Rank {
         self.request(comm.into_owned(), started, Kind::Receive)
     }
 
-    /// `MPI_Sendrecv` (MPI 4.1, section 3.10).
+    /// `MPI_Sendrecv` (MPI 4.1, section 3.10); both ends are of `to`'s communicator.
     ///
     /// # Errors
     /// As [`Rank::send`] and [`Rank::recv`].
@@ -170,29 +170,26 @@ impl Rank {
         &self,
         guest: &mut dyn Guest,
         send: &Buffer,
-        dest: i32,
-        send_tag: i32,
+        to: Destination,
         recv: &Buffer,
-        source: i32,
-        recv_tag: i32,
-        comm: CommHandle,
+        from: Origin,
     ) -> Result<Status> {
-        let comm = self.active_comm(comm)?;
+        let comm = self.active_comm(to.comm)?;
         let (send_type, recv_type) = (
             self.committed(send.datatype)?,
             self.committed(recv.datatype)?,
         );
         let (send, recv) = (self.view(send, &send_type)?, self.view(recv, &recv_type)?);
         send.check()?;
-        let dest = destination(&comm, dest, send_tag)?;
-        let received = match origin(&comm, source, recv_tag)? {
+        let dest = destination(&comm, to.rank, to.tag)?;
+        let received = match origin(&comm, from.rank, from.tag)? {
             None => Started::Done(Outcome::PROC_NULL, None),
             Some(source) => {
-                self.start_recv(&comm, Context::PointToPoint, source, recv_tag, recv)?
+                self.start_recv(&comm, Context::PointToPoint, source, from.tag, recv)?
             }
         };
         if let Some(dest) = dest {
-            let sent = self.start_mode(&comm, SendMode::Standard, dest, send_tag, send)?;
+            let sent = self.start_mode(&comm, SendMode::Standard, dest, to.tag, send)?;
             self.wait_started(guest, sent)?;
         }
         Ok(self.wait_started(guest, received)?.into())
@@ -206,26 +203,23 @@ impl Rank {
         &self,
         guest: &mut dyn Guest,
         buffer: &Buffer,
-        dest: i32,
-        send_tag: i32,
-        source: i32,
-        recv_tag: i32,
-        comm: CommHandle,
+        to: Destination,
+        from: Origin,
     ) -> Result<Status> {
-        let comm = self.active_comm(comm)?;
+        let comm = self.active_comm(to.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
-        let dest = destination(&comm, dest, send_tag)?;
-        let source = origin(&comm, source, recv_tag)?;
+        let dest = destination(&comm, to.rank, to.tag)?;
+        let source = origin(&comm, from.rank, from.tag)?;
         let copy = self.copy_of(&view)?;
         let received = match source {
             None => Started::Done(Outcome::PROC_NULL, None),
             Some(source) => {
-                self.start_recv(&comm, Context::PointToPoint, source, recv_tag, view)?
+                self.start_recv(&comm, Context::PointToPoint, source, from.tag, view)?
             }
         };
         if let Some(dest) = dest {
-            let sent = self.start_mode(&comm, SendMode::Standard, dest, send_tag, copy.view())?;
+            let sent = self.start_mode(&comm, SendMode::Standard, dest, to.tag, copy.view())?;
             self.wait_started(guest, sent)?;
         }
         Ok(self.wait_started(guest, received)?.into())

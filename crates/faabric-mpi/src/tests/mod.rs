@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod collectives;
+mod comms;
 mod p2p;
 mod requests;
 
@@ -10,15 +11,15 @@ use crate::abi;
 use crate::error::{Class, Error, Result, Trap};
 use crate::guest::{Guest, GuestFn};
 use crate::handle::{CommHandle, TypeHandle};
-use crate::memory::{Addr, HostBuffer, Memory};
+use crate::memory::{Addr, HostBuffer};
 use crate::rank::{Buffer, Rank};
 use crate::send::{Destination, Origin};
 use crate::world::{Placement, World};
 use faabric_wire::fabric::{Caller, Drain, Fabric, LinkError, MAX_INLINE, Payload, Sink, Source};
 use faabric_wire::id::{self, JobId};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
 
 /// Bytes of memory a test rank has.
 pub(crate) const MEMORY: usize = 4 << 20;
@@ -157,7 +158,7 @@ impl Cluster {
             };
             let world = World::new(JobId(1), placement, Some(Arc::new(fabric)), 2);
             let sink = world.clone();
-            std::thread::spawn(move || deliver(&*sink, &receiver));
+            std::thread::spawn(move || deliver(&sink, &receiver));
             world
         };
         let worlds = links.into_iter().enumerate().map(world).collect();
@@ -239,7 +240,8 @@ impl Fabric for Wire {
 /// Delivers what comes to one worker. Streams go in small pieces, with whatever else
 /// has come between them.
 fn deliver(sink: &World, receiver: &Receiver<Item>) {
-    let mut streams: Vec<(u64, Box<dyn Source>, Box<dyn Drain>)> = Vec::new();
+    type Streaming = (u64, Box<dyn Source>, Box<dyn Drain>);
+    let mut streams: Vec<Streaming> = Vec::new();
     loop {
         let next = if streams.is_empty() {
             receiver.recv().map_err(|_| ())
@@ -274,19 +276,5 @@ fn deliver(sink: &World, receiver: &Receiver<Item>) {
                 }
             }
         }
-    }
-}
-
-/// A value that one rank tells the others outside of MPI.
-#[derive(Default)]
-pub(crate) struct Told<T>(OnceLock<T>);
-
-impl<T: Clone> Told<T> {
-    pub(crate) fn tell(&self, value: T) {
-        let _ = self.0.set(value);
-    }
-
-    pub(crate) fn hear(&self) -> T {
-        self.0.wait().clone()
     }
 }

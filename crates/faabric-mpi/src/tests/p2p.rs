@@ -238,7 +238,7 @@ fn a_rank_sends_to_itself_and_to_nobody() {
         assert_eq!(p.get(100, 5), b"hello");
         let status = p
             .rank
-            .sendrecv(&mut p.guest, &buffer, 0, 5, &span(200, 9), 0, 5, WORLD)
+            .sendrecv(&mut p.guest, &buffer, to(0, 5), &span(200, 9), from(0, 5))
             .unwrap();
         assert_eq!((status.bytes, p.get(200, 5)), (5, b"hello".to_vec()));
         let nobody = abi::MPI_PROC_NULL;
@@ -260,7 +260,7 @@ fn sendrecv_replace_swaps_in_a_ring() {
             let buffer = p.put(0, &vec![p.me as u8; len]);
             let (right, left) = ((p.me + 1) % p.size, (p.me + p.size - 1) % p.size);
             p.rank
-                .sendrecv_replace(&mut p.guest, &buffer, right, 1, left, 1, WORLD)
+                .sendrecv_replace(&mut p.guest, &buffer, to(right, 1), from(left, 1))
                 .unwrap();
             assert_eq!(p.get(0, len), vec![left as u8; len]);
         }

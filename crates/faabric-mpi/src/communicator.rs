@@ -1,0 +1,488 @@
+//! Making, comparing and freeing communicators (MPI 4.1, chapter 7).
+//!
+//! Whoever leads a new communicator makes up its id and tells the members (see
+//! [`crate::agree`]); each member then makes its own [`Comm`].
+
+use crate::abi;
+use crate::agree::{self, TAG};
+use crate::attribute::Attributes;
+use crate::comm::Comm;
+use crate::error::{Class, Error, Result};
+use crate::group::Group;
+use crate::guest::Guest;
+use crate::handle::{CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, RequestHandle};
+use crate::info::Info;
+use crate::p2p::Started;
+use crate::rank::{Rank, unknown};
+use crate::request::{Kind, Outcome};
+use crate::topology::Topology;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// `MPI_COMM_NULL`.
+pub const NULL: CommHandle = CommHandle(abi::MPI_COMM_NULL);
+
+/// What one rank gives to an `MPI_Comm_split`.
+#[derive(Clone, Copy)]
+struct Choice {
+    color: i32,
+    key: i32,
+    world_rank: u32,
+}
+
+impl Rank {
+    /// `MPI_Comm_size` (MPI 4.1, section 7.4.1).
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_size(&self, comm: CommHandle) -> Result<i32> {
+        Ok(self.comm(comm)?.size() as i32)
+    }
+
+    /// `MPI_Comm_rank`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_rank(&self, comm: CommHandle) -> Result<i32> {
+        Ok(self.comm(comm)?.rank as i32)
+    }
+
+    /// `MPI_Comm_group`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_group(&self, comm: CommHandle) -> Result<GroupHandle> {
+        let group = self.comm(comm)?.group.clone();
+        self.group_from(group)
+    }
+
+    /// `MPI_Comm_compare`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_compare(&self, a: CommHandle, b: CommHandle) -> Result<i32> {
+        let (a, b) = (self.comm(a)?, self.comm(b)?);
+        if a.id == b.id {
+            return Ok(abi::MPI_IDENT);
+        }
+        let remote = match (&a.remote, &b.remote) {
+            (None, None) => abi::MPI_IDENT,
+            (Some(a), Some(b)) => a.compare(b),
+            _ => return Ok(abi::MPI_UNEQUAL),
+        };
+        let both = [a.group.compare(&b.group), remote];
+        Ok(if both.contains(&abi::MPI_UNEQUAL) {
+            abi::MPI_UNEQUAL
+        } else if both.contains(&abi::MPI_SIMILAR) {
+            abi::MPI_SIMILAR
+        } else {
+            abi::MPI_CONGRUENT
+        })
+    }
+
+    /// `MPI_Comm_dup` (MPI 4.1, section 7.4.2), with the attributes that their
+    /// callbacks copy.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`; what a callback returned.
+    pub fn comm_dup(&self, guest: &mut dyn Guest, comm: CommHandle) -> Result<CommHandle> {
+        let info = self.comm(comm)?.settings.lock().info.clone();
+        self.dup(guest, comm, info)
+    }
+
+    /// `MPI_Comm_dup_with_info`.
+    ///
+    /// # Errors
+    /// As [`Rank::comm_dup`]; `MPI_ERR_INFO`.
+    pub fn comm_dup_with_info(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        info: InfoHandle,
+    ) -> Result<CommHandle> {
+        let info = self.info_or_null(info)?;
+        self.dup(guest, comm, info)
+    }
+
+    /// `MPI_Comm_idup`: done when it returns.
+    ///
+    /// # Errors
+    /// As [`Rank::comm_dup`].
+    pub fn comm_idup(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+    ) -> Result<(CommHandle, RequestHandle)> {
+        let new = self.comm_dup(guest, comm)?;
+        let done = Started::Done(Outcome::EMPTY, None);
+        let comm = self.comm(comm)?.into_owned();
+        Ok((new, self.request(comm, done, Kind::Operation)?))
+    }
+
+    /// `MPI_Comm_idup_with_info`: done when it returns.
+    ///
+    /// # Errors
+    /// As [`Rank::comm_dup_with_info`].
+    pub fn comm_idup_with_info(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        info: InfoHandle,
+    ) -> Result<(CommHandle, RequestHandle)> {
+        let new = self.comm_dup_with_info(guest, comm, info)?;
+        let done = Started::Done(Outcome::EMPTY, None);
+        let comm = self.comm(comm)?.into_owned();
+        Ok((new, self.request(comm, done, Kind::Operation)?))
+    }
+
+    fn dup(&self, guest: &mut dyn Guest, handle: CommHandle, info: Info) -> Result<CommHandle> {
+        let comm = self.active_comm(handle)?.into_owned();
+        let attributes = comm.settings.lock().attributes.clone();
+        let attributes = self.copy_attributes(guest, handle, &attributes)?;
+        let id = self.common_id(guest, &comm)?;
+        let mut new = Comm::new(id, comm.group.clone(), comm.rank);
+        new.remote = comm.remote.clone();
+        new.topology = comm.topology.clone();
+        new.local = match &comm.local {
+            None => None,
+            Some(local) => {
+                let id = self.common_id(guest, local)?;
+                Some(Arc::new(Comm::new(id, local.group.clone(), local.rank)))
+            }
+        };
+        self.install(&comm, new, attributes, info)
+    }
+
+    /// An id that all ranks of `comm` (both groups, for an intercommunicator) agree on.
+    pub(crate) fn common_id(&self, guest: &mut dyn Guest, comm: &Comm) -> Result<u64> {
+        let mut id = self.fresh_id();
+        let local = comm.local.as_deref().unwrap_or(comm);
+        if comm.remote.is_some() && comm.rank == 0 {
+            self.tell(guest, comm, 0, TAG, &[id])?;
+            let theirs = self.hear(guest, comm, 0, TAG)?;
+            id = id.max(theirs.first().copied().unwrap_or(0));
+        }
+        let everyone = Rank::everyone(local, 0);
+        let words = self.share(guest, local, &everyone, TAG, vec![id])?;
+        words.first().copied().ok_or_else(garbled)
+    }
+
+    /// Names a new communicator, which has its parent's error handler.
+    pub(crate) fn install(
+        &self,
+        parent: &Comm,
+        new: Comm,
+        attributes: Attributes,
+        info: Info,
+    ) -> Result<CommHandle> {
+        let handler = parent.settings.lock().errhandler;
+        self.retain_errhandler(ErrhandlerHandle(handler))?;
+        {
+            let mut settings = new.settings.lock();
+            settings.errhandler = handler;
+            settings.attributes = attributes;
+            settings.info = info;
+        }
+        let new = Arc::new(new);
+        let handle = Rank::name(&self.comms, new.clone())?;
+        new.handle.store(handle.raw(), Ordering::Relaxed);
+        Ok(handle)
+    }
+
+    /// `MPI_Comm_create` (MPI 4.1, section 7.4.2): null for ranks that are not in
+    /// `group`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`; `MPI_ERR_GROUP` when a member is not in the communicator.
+    pub fn comm_create(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        group: GroupHandle,
+    ) -> Result<CommHandle> {
+        let comm = self.active_comm(comm)?.into_owned();
+        let group = self.group(group)?;
+        if comm.remote.is_some() {
+            return self.create_inter(guest, &comm, &group);
+        }
+        self.create(guest, &comm, group, TAG)
+    }
+
+    /// `MPI_Comm_create_group`: called by the members of `group` only.
+    ///
+    /// # Errors
+    /// As [`Rank::comm_create`]; `MPI_ERR_TAG`.
+    pub fn comm_create_group(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        group: GroupHandle,
+        tag: i32,
+    ) -> Result<CommHandle> {
+        let comm = self.active_comm(comm)?.into_owned();
+        let group = self.group(group)?;
+        if tag < 0 {
+            return Err(Error::new(Class::TAG, format!("tag: {tag} is negative")));
+        }
+        if comm.remote.is_some() {
+            return Err(Error::new(Class::COMM, "comm: it is an intercommunicator"));
+        }
+        self.create(guest, &comm, group, agree::tag_of(tag))
+    }
+
+    /// A communicator of those ranks of `comm` that are in `group`.
+    pub(crate) fn create(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        group: Arc<Group>,
+        tag: i32,
+    ) -> Result<CommHandle> {
+        let new = self.create_comm(guest, comm, group, tag)?;
+        match new {
+            None => Ok(NULL),
+            Some(new) => self.install(comm, new, Attributes::default(), Info::default()),
+        }
+    }
+
+    /// As [`Rank::create`], not named yet; none for ranks that are not in `group`.
+    pub(crate) fn create_comm(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        group: Arc<Group>,
+        tag: i32,
+    ) -> Result<Option<Comm>> {
+        let members = ranks_within(comm, &group)?;
+        let Some(me) = group.rank_of(self.world_rank) else {
+            return Ok(None);
+        };
+        let words = self.share(guest, comm, &members, tag, vec![self.fresh_id()])?;
+        let id = words.first().copied().ok_or_else(garbled)?;
+        Ok(Some(Comm::new(id, group, me)))
+    }
+
+    /// `MPI_Comm_split` (MPI 4.1, section 7.4.2): null for `MPI_UNDEFINED`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`; `MPI_ERR_ARG` for a negative color.
+    pub fn comm_split(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        color: i32,
+        key: i32,
+    ) -> Result<CommHandle> {
+        let comm = self.active_comm(comm)?.into_owned();
+        if color < 0 && color != abi::MPI_UNDEFINED {
+            return Err(Error::new(
+                Class::ARG,
+                format!("color: {color} is neither from 0 nor MPI_UNDEFINED"),
+            ));
+        }
+        match self.split(guest, &comm, color, key)? {
+            None => Ok(NULL),
+            Some(new) => self.install(&comm, new, Attributes::default(), Info::default()),
+        }
+    }
+
+    /// As [`Rank::comm_split`], not named yet.
+    pub(crate) fn split(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        color: i32,
+        key: i32,
+    ) -> Result<Option<Comm>> {
+        let local = comm.local.as_deref().unwrap_or(comm);
+        let choice = [
+            color as u32 as u64,
+            key as u32 as u64,
+            u64::from(self.world_rank),
+        ];
+        let gathered = self.collect_words(guest, local, &choice)?;
+        let mut table = vec![self.fresh_id()];
+        table.extend(gathered.into_iter().flatten());
+        let everyone = Rank::everyone(local, 0);
+        let mut remote = Vec::new();
+        if comm.remote.is_some() {
+            if comm.rank == 0 {
+                self.tell(guest, comm, 0, TAG, &table)?;
+                remote = self.hear(guest, comm, 0, TAG)?;
+            }
+            remote = self.share(guest, local, &everyone, TAG, remote)?;
+        }
+        let table = self.share(guest, local, &everyone, TAG, table)?;
+        if color == abi::MPI_UNDEFINED {
+            return Ok(None);
+        }
+        let (id, choices) = choices(&table).ok_or_else(garbled)?;
+        let group = Arc::new(Group::new(of_color(&choices, color)));
+        let me = group.rank_of(self.world_rank).ok_or_else(garbled)?;
+        // Groups of one split have no rank in common, but in an intercommunicator both
+        // sides of a color must have the same id, and each color one of its own.
+        if comm.remote.is_none() {
+            return Ok(Some(Comm::new(id, group, me)));
+        }
+        let (their_id, theirs) = crate::communicator::choices(&remote).ok_or_else(garbled)?;
+        let others = of_color(&theirs, color);
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let mut new = Comm::new(id.max(their_id), group.clone(), me);
+        new.remote = Some(Arc::new(Group::new(others)));
+        new.local = Some(Arc::new(Comm::new(id.min(their_id), group, me)));
+        Ok(Some(new))
+    }
+
+    /// `MPI_Comm_split_type` (MPI 4.1, section 7.4.2). Ranks share memory when they are
+    /// on one worker; workers are not divided further, so the hardware types give null.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`; `MPI_ERR_ARG` for an unknown type.
+    pub fn comm_split_type(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        split_type: i32,
+        key: i32,
+        info: InfoHandle,
+    ) -> Result<CommHandle> {
+        self.info_or_null(info)?;
+        let color = match split_type {
+            abi::MPI_COMM_TYPE_SHARED => {
+                let placement = self.world.placement();
+                placement
+                    .of_rank
+                    .get(self.world_rank as usize)
+                    .map_or(0, |&w| w as i32)
+            }
+            abi::MPI_UNDEFINED
+            | abi::MPI_COMM_TYPE_HW_GUIDED
+            | abi::MPI_COMM_TYPE_HW_UNGUIDED
+            | abi::MPI_COMM_TYPE_RESOURCE_GUIDED => abi::MPI_UNDEFINED,
+            _ => {
+                return Err(Error::new(
+                    Class::ARG,
+                    format!("split_type: {split_type} is not one of the MPI_COMM_TYPE_ constants"),
+                ));
+            }
+        };
+        self.comm_split(guest, comm, color, key)
+    }
+
+    /// `MPI_Comm_free` and `MPI_Comm_disconnect` (MPI 4.1, section 7.4.3): operations
+    /// under way on it end normally.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`, also for a predefined one; what a callback returned.
+    pub fn comm_free(&self, guest: &mut dyn Guest, comm: &mut CommHandle) -> Result<()> {
+        if matches!(comm.raw(), abi::MPI_COMM_WORLD | abi::MPI_COMM_SELF) {
+            return Err(Error::new(
+                Class::COMM,
+                "comm: a predefined one cannot be freed",
+            ));
+        }
+        self.delete_all_attributes(guest, *comm)?;
+        let freed = self.comms.lock().remove(*comm);
+        let freed = freed.ok_or_else(|| unknown(Class::COMM, "comm", *comm, abi::MPI_COMM_NULL))?;
+        self.release_errhandler(ErrhandlerHandle(freed.settings.lock().errhandler));
+        *comm = NULL;
+        Ok(())
+    }
+
+    /// `MPI_Comm_set_name`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_set_name(&self, comm: CommHandle, name: &str) -> Result<()> {
+        name.clone_into(&mut self.comm(comm)?.settings.lock().name);
+        Ok(())
+    }
+
+    /// `MPI_Comm_get_name`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_get_name(&self, comm: CommHandle) -> Result<String> {
+        Ok(self.comm(comm)?.settings.lock().name.clone())
+    }
+
+    /// `MPI_Comm_set_info`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`, `MPI_ERR_INFO`.
+    pub fn comm_set_info(&self, comm: CommHandle, info: InfoHandle) -> Result<()> {
+        self.comm(comm)?.settings.lock().info = self.info_or_null(info)?;
+        Ok(())
+    }
+
+    /// `MPI_Comm_get_info`.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn comm_get_info(&self, comm: CommHandle) -> Result<InfoHandle> {
+        let info = self.comm(comm)?.settings.lock().info.clone();
+        self.info_from(info)
+    }
+
+    /// Names a communicator like `parent` but of `group`, with a topology, as
+    /// `MPI_Cart_create` does; null for ranks that are not in it.
+    pub(crate) fn with_topology(
+        &self,
+        guest: &mut dyn Guest,
+        parent: &Comm,
+        group: Arc<Group>,
+        topology: Topology,
+    ) -> Result<CommHandle> {
+        match self.create_comm(guest, parent, group, TAG)? {
+            None => Ok(NULL),
+            Some(mut new) => {
+                new.topology = Some(Arc::new(topology));
+                self.install(parent, new, Attributes::default(), Info::default())
+            }
+        }
+    }
+}
+
+/// The ranks of `comm` that the members of `group` are.
+pub(crate) fn ranks_within(comm: &Comm, group: &Group) -> Result<Vec<u32>> {
+    let members = group.members().iter();
+    members
+        .map(|&member| {
+            comm.group.rank_of(member).ok_or_else(|| {
+                Error::new(
+                    Class::GROUP,
+                    format!("group: world rank {member} is not in the communicator"),
+                )
+            })
+        })
+        .collect()
+}
+
+/// The id and the choices of a table that rank 0 made in a split.
+fn choices(table: &[u64]) -> Option<(u64, Vec<Choice>)> {
+    let (&id, rest) = table.split_first()?;
+    let choice = |words: &[u64]| Choice {
+        color: words[0] as u32 as i32,
+        key: words[1] as u32 as i32,
+        world_rank: words[2] as u32,
+    };
+    Some((id, rest.chunks_exact(3).map(choice).collect()))
+}
+
+/// The world ranks of one color, by key and then by old rank.
+fn of_color(choices: &[Choice], color: i32) -> Vec<u32> {
+    let mut chosen: Vec<_> = choices.iter().filter(|c| c.color == color).collect();
+    chosen.sort_by_key(|c| c.key);
+    chosen.iter().map(|c| c.world_rank).collect()
+}
+
+/// What another rank told cannot be: the ranks called different constructors.
+#[cold]
+pub(crate) fn garbled() -> Error {
+    Error::new(
+        Class::NOT_SAME,
+        "the ranks of the communicator did not make the same call to make a new one",
+    )
+}
