@@ -51,7 +51,7 @@ use team::{Team, Turn, Window};
 pub(super) struct Registry {
     /// By communicator and its first rank in the world: communicators that came of one
     /// split have the same id, but no rank in common.
-    teams: Mutex<HashMap<(u32, u32), Weak<Team>>>,
+    teams: Mutex<HashMap<(u64, u32), Weak<Team>>>,
 }
 
 impl Registry {
@@ -62,7 +62,7 @@ impl Registry {
         }
     }
 
-    fn team(&self, key: (u32, u32), ranks: Vec<u32>, cores: u32) -> Arc<Team> {
+    fn team(&self, key: (u64, u32), ranks: Vec<u32>, cores: u32) -> Arc<Team> {
         let mut teams = self.teams.lock();
         if let Some(team) = teams.get(&key).and_then(Weak::upgrade) {
             return team;
