@@ -37,7 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             name: String::new(),
-            planner: "http://127.0.0.1:7400".to_owned(),
+            planner: "http://127.0.0.1:7411".to_owned(),
             slots: 0,
             cluster: "faabric".to_owned(),
             listen: "127.0.0.1:0".to_owned(),

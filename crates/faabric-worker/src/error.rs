@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The planner's URL makes no sense.
-    #[error("{url:?} is not the URL of a planner, such as http://10.0.0.1:7400")]
+    #[error("{url:?} is not the URL of a planner, such as http://10.0.0.1:7411")]
     PlannerUrl {
         /// As configured.
         url: String,

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// How long the planner may take to hear of the last exits when the worker ends.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What the parts of one worker share. Nothing of it is global: a process may have
 /// several workers.
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
 pub struct Worker {
     handle: Handle,
     session: JoinHandle<Result<(), Error>>,
+    /// Ends the session, after the last reports.
+    end: watch::Sender<bool>,
 }
 
 /// Reaches a running worker; cheap to clone.
@@ -88,10 +90,12 @@ impl Worker {
             name,
             config,
         });
-        let (stop, stopped) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
         let (joins, joined) = watch::channel(false);
-        let session = tokio::spawn(session::run(Arc::clone(&shared), planner, joins, stopped));
+        let session = tokio::spawn(session::run(Arc::clone(&shared), planner, joins, ended));
+        let stop = watch::Sender::new(false);
         Ok(Self {
+            end,
             handle: Handle {
                 shared,
                 stop,
@@ -125,7 +129,7 @@ impl Worker {
             let _ = tokio::time::timeout(PATIENCE + FAREWELL, shared.all_ended()).await;
             let _ = tokio::time::timeout(FAREWELL, shared.outbox.drained()).await;
         }
-        let _ = self.handle.stop.send(true);
+        self.end.send_replace(true);
         let ended = match refused {
             Some(ended) => ended,
             None => (&mut self.session).await,
