@@ -14,6 +14,7 @@ use crate::inspect;
 use crate::module::{Module, Prepared};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Target};
@@ -168,7 +169,8 @@ impl Inner {
     }
 
     fn prepare(&self, hash: blake3::Hash, wasm: &[u8], compiler: Compiler) -> Result<Prepared> {
-        let engine = native_engine(compiler, threads(self.tier, compiler));
+        let shared = inspect::shares_memory(wasm);
+        let engine = native_engine(compiler, threads(self.tier, compiler), shared);
         let key = key(hash, compiler);
         if let Some(cache) = &self.cache
             && let Some(code) = cache.get(&key)
@@ -194,29 +196,27 @@ impl Inner {
 }
 
 /// How many threads a compiler gets: in the background one, else all.
-fn threads(tier: Tier, compiler: Compiler) -> Option<std::num::NonZero<usize>> {
-    (tier == Tier::Auto && compiler == Compiler::Llvm).then_some(std::num::NonZero::<usize>::MIN)
+fn threads(tier: Tier, compiler: Compiler) -> Option<NonZero<usize>> {
+    (tier == Tier::Auto && compiler == Compiler::Llvm).then_some(NonZero::<usize>::MIN)
 }
 
-fn native_engine(compiler: Compiler, threads: Option<std::num::NonZero<usize>>) -> wasmer::Engine {
+/// A fresh engine. `shared` says that the module's memory is shared by threads.
+fn native_engine(
+    compiler: Compiler,
+    threads: Option<NonZero<usize>>,
+    shared: bool,
+) -> wasmer::Engine {
     let config: Box<dyn CompilerConfig> = match compiler {
-        Compiler::Cranelift => {
+        #[cfg(feature = "llvm")]
+        Compiler::Llvm => Box::new(llvm(threads, shared)),
+        _ => {
+            let _ = shared;
             let mut config = Cranelift::new();
             if let Some(threads) = threads {
                 config.num_threads(threads);
             }
             Box::new(config)
         }
-        #[cfg(feature = "llvm")]
-        Compiler::Llvm => {
-            let mut config = wasmer::sys::LLVM::new();
-            if let Some(threads) = threads {
-                config.num_threads(threads);
-            }
-            Box::new(config)
-        }
-        #[cfg(not(feature = "llvm"))]
-        Compiler::Llvm => Box::new(Cranelift::new()),
     };
     EngineBuilder::new(config)
         .set_target(Some(Target::default()))
@@ -224,19 +224,41 @@ fn native_engine(compiler: Compiler, threads: Option<std::num::NonZero<usize>>) 
         .into()
 }
 
+/// LLVM's options. By default wasmer marks every access to linear memory volatile, so
+/// that an access out of bounds traps even if its result is not used. That keeps LLVM
+/// from combining, reordering or hoisting accesses and made the five kernels of
+/// `bench/kernels` 1.14 times as slow as native code, dgemm 1.6 times; without it they
+/// take 0.97 times as long (geometric mean). Rather than that trap, which C does not
+/// promise either, we give the speed - except to modules whose memory is shared: there
+/// a loop may wait for a C `volatile` variable that another thread sets, and hoisting
+/// its load would make the loop endless.
+#[cfg(feature = "llvm")]
+fn llvm(threads: Option<NonZero<usize>>, shared: bool) -> wasmer::sys::LLVM {
+    let mut config = wasmer::sys::LLVM::new();
+    config.non_volatile_memops(!shared);
+    // Tables that no instruction writes; the host writes none.
+    config.readonly_funcref_table(true);
+    if let Some(threads) = threads {
+        config.num_threads(threads);
+    }
+    config
+}
+
 /// The name of a module's entry in the cache: all that decides what code comes out.
 fn key(hash: blake3::Hash, compiler: Compiler) -> String {
     let target = Target::default();
     let made_by = format!(
-        "{} {} {compiler:?} {} {:?}",
+        "{} {WASMER} {OPTIONS} {compiler:?} {} {:?}",
         env!("CARGO_PKG_VERSION"),
-        WASMER,
         target.triple(),
         target.cpu_features(),
     );
     let made_by = blake3::hash(made_by.as_bytes()).to_hex();
     format!("{}-{}", hash.to_hex(), &made_by[..16])
 }
+
+/// To be counted up with every change to the compilers' options above.
+const OPTIONS: u32 = 1;
 
 /// The exact version of the engine, whose code and formats change with it.
 const WASMER: &str = "wasmer 7.4.2";

@@ -70,6 +70,24 @@ pub(crate) fn check(bytes: &[u8]) -> Result<()> {
     validate(bytes)
 }
 
+/// Whether the module has a memory that threads share. False for what is no module.
+pub(crate) fn shares_memory(bytes: &[u8]) -> bool {
+    let memory = Parser::new(0)
+        .parse_all(bytes)
+        .find_map(|payload| match payload {
+            Ok(Payload::ImportSection(section)) => section
+                .into_imports()
+                .filter_map(Result::ok)
+                .find_map(|import| match import.ty {
+                    wasmparser::TypeRef::Memory(memory) => Some(memory),
+                    _ => None,
+                }),
+            Ok(Payload::MemorySection(section)) => section.into_iter().find_map(Result::ok),
+            _ => None,
+        });
+    memory.is_some_and(|memory| memory.shared)
+}
+
 fn validate(bytes: &[u8]) -> Result<()> {
     let valid = |features| Validator::new_with_features(features).validate_all(bytes);
     let Err(error) = valid(FEATURES) else {
@@ -226,6 +244,18 @@ mod tests {
         assert!(error("(module (memory 1) (memory 1))").contains("multi-memory"));
         assert!(error("(module (func try catch_all end))").contains("-wasm-use-legacy-eh=false"));
         assert!(error("(module (func $f return_call $f))").contains("tail call"));
+    }
+
+    #[test]
+    fn tells_shared_memory() {
+        let shares = |wat| shares_memory(&wat::parse_str(wat).unwrap());
+        assert!(shares("(module (memory 1 2 shared))"));
+        assert!(shares(
+            r#"(module (import "a" "f" (func)) (import "env" "memory" (memory 1 2 shared)))"#
+        ));
+        assert!(!shares("(module (memory 1 2))"));
+        assert!(!shares("(module)"));
+        assert!(!shares_memory(b"no module"));
     }
 
     #[test]

@@ -153,18 +153,18 @@ fn backtrace(frames: &[FrameInfo], prepared: &Prepared) -> String {
         if skipped > 0 && (inner..inner + skipped).contains(&index) {
             continue;
         }
-        let offset = frame.module_offset();
         let name = frame
             .function_name()
             .or_else(|| prepared.export_of(frame.func_index()));
         let _ = match name {
-            Some(name) => write!(text, "\n    at {} ({offset:#x})", demangle(name)),
-            None => write!(
-                text,
-                "\n    at function {} ({offset:#x})",
-                frame.func_index()
-            ),
+            Some(name) => write!(text, "\n    at {}", demangle(name)),
+            None => write!(text, "\n    at function {}", frame.func_index()),
         };
+        // LLVM's code has no map from instructions to the module.
+        let offset = frame.module_offset();
+        if offset != u32::MAX as usize {
+            let _ = write!(text, " ({offset:#x})");
+        }
     }
     text
 }

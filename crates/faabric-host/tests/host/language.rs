@@ -52,3 +52,19 @@ fn multi_value_references_and_bulk_memory() {
         (i32.load8_u (i32.const 9))))";
     expect_code(&exits_with(definitions, body), 41);
 }
+
+#[test]
+fn a_table_that_is_never_written_is_called_through() {
+    // As clang lays it out: full from entry 1 on, which LLVM makes constant data.
+    let definitions = "
+        (type $unary (func (param i32) (result i32)))
+        (table (export \"__indirect_function_table\") 3 3 funcref)
+        (elem (i32.const 1) $double $negate)
+        (func $double (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+        (func $negate (param i32) (result i32) (i32.sub (i32.const 0) (local.get 0)))
+        (global $one (mut i32) (i32.const 1))";
+    let body = "(i32.sub
+        (call_indirect (type $unary) (i32.const 20) (global.get $one))
+        (call_indirect (type $unary) (i32.const 2) (i32.add (global.get $one) (i32.const 1))))";
+    expect_code(&exits_with(definitions, body), 42);
+}
