@@ -72,7 +72,9 @@ impl Engine {
         rank: Rank,
         (code, reason): (i32, String),
     ) {
-        if !self.holds_slot(worker, id, rank) {
+        // The rank's own end may have been said before.
+        let job = self.state.jobs.get(&id);
+        if !job.is_some_and(|j| j.phase == Phase::Running && j.worker_of(rank) == Some(worker)) {
             return;
         }
         let reason = if reason.is_empty() {

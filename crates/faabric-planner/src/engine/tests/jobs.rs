@@ -249,6 +249,44 @@ fn abort_ends_the_whole_job_with_its_code() {
 }
 
 #[test]
+fn an_abort_said_after_the_ranks_own_end_counts() {
+    let aborted = "rank 1 on worker a called MPI_Abort with code 0";
+    let abort = Event::JobAborted {
+        worker: "a".into(),
+        job: JobId(1),
+        rank: Rank(1),
+        code: 0,
+        reason: String::new(),
+    };
+    table(&[
+        (0, join("a", 2), ""),
+        (
+            1,
+            submit(1, 2),
+            "a: start job 1, ranks 0-1
+                           job 1 runs",
+        ),
+        (2, exit("a", 1, 1, 0), ""),
+        (
+            3,
+            abort,
+            &format!(
+                "a: stop job 1 with 0: {aborted}
+                             job 1 stops with 0: {aborted}"
+            ),
+        ),
+        (
+            4,
+            exit("a", 1, 0, 0),
+            &format!(
+                "a: forget job 1
+                                          job 1 ended with 0: {aborted}"
+            ),
+        ),
+    ]);
+}
+
+#[test]
 fn cancelling_queued_running_and_finished_jobs() {
     table(&[
         (0, join("a", 1), ""),
