@@ -83,20 +83,6 @@ impl Rank {
         }
     }
 
-    /// Waits until `c` is complete.
-    ///
-    /// # Errors
-    /// The message's own (truncation, say), or [`Error::interrupted`] when the job ends.
-    pub(crate) fn complete(&self, c: &Completion) -> Result<Outcome> {
-        self.mailbox().wait(&self.world, || c.result())?
-    }
-
-    /// Whether `c` is complete, without waiting; takes in what has arrived.
-    pub(crate) fn is_complete(&self, c: &Completion) -> bool {
-        self.progress();
-        c.is_complete()
-    }
-
     /// Takes in what has arrived in the ring.
     pub(crate) fn progress(&self) {
         let mailbox = self.mailbox();

@@ -39,11 +39,16 @@ pub struct Thresholds {
     pub reduce_scatter_halving: u64,
     /// Scan by recursive doubling below this; rank after rank above.
     pub scan_doubling: u64,
+    /// Whether ranks of one worker meet in common memory; messages otherwise.
+    pub local: bool,
     /// Within a worker with a core for each rank: contributions up to this are copied
     /// into common memory; longer ones are read where they lie.
     pub local_copied: u64,
     /// The same with more ranks than cores, where a second meeting costs more.
     pub local_copied_crowded: u64,
+    /// Common memory of a communicator with more ranks than cores, in bytes: bounds the
+    /// one before.
+    pub local_memory: u64,
 }
 
 impl Default for Thresholds {
@@ -60,8 +65,10 @@ impl Default for Thresholds {
             alltoall_scattered: 32 << 10,
             reduce_scatter_halving: 512 << 10,
             scan_doubling: 256 << 10,
+            local: true,
             local_copied: 8 << 10,
             local_copied_crowded: 64 << 10,
+            local_memory: 4 << 20,
         }
     }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Bytes that lie beside the stamp: one cache line moves both, or two neighbours.
-pub(crate) const SMALL: usize = WORDS * 8;
+pub(super) const SMALL: usize = WORDS * 8;
 const WORDS: usize = 15;
 
 /// The most members that look at each other's stamps.

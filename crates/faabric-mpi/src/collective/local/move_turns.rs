@@ -1,6 +1,6 @@
 //! Collectives within a team that move data and compute nothing.
 
-use super::reduction::leave_shown;
+use super::reduce_turns::leave_shown;
 use super::share::Form;
 use super::team::{Turn, Window};
 use crate::error::Result;

@@ -1,0 +1,183 @@
+//! Calls as their team serves them: what all kinds share, barrier and broadcast.
+
+use super::Local;
+use super::move_turns as moves;
+use super::share::{Flat, Form};
+use super::team::{Turn, Window};
+use crate::collective::algorithm::barrier;
+use crate::collective::check::{self, Blocked};
+use crate::collective::reducer::Reducer;
+use crate::collective::run::{Plan, Run};
+use crate::collective::schedule::{Schedule, Seat};
+use crate::collective::select::Thresholds;
+use crate::collective::stream::{self, Stream, byte};
+use crate::comm::Comm;
+use crate::datatype::Datatype;
+use crate::error::Result;
+use crate::guest::Guest;
+use crate::memory::{Addr, HostBuffer};
+use crate::p2p::Data;
+use crate::rank::{Buffer, Rank};
+use std::sync::Arc;
+
+/// One call of one rank that its team serves.
+pub(super) struct Caller<'a> {
+    pub(super) rank: &'a Rank,
+    pub(super) comm: &'a Arc<Comm>,
+    pub(super) local: &'a Local,
+    pub(super) table: &'a Thresholds,
+    pub(super) tag: i32,
+}
+
+impl Caller<'_> {
+    pub(super) fn turn<'b>(&'b self, guest: &'b mut dyn Guest) -> Turn<'b> {
+        let local = self.local;
+        Turn::begin(&local.team, &local.place, local.me, self.rank, guest)
+    }
+
+    /// How `len` bytes of each member are handed over.
+    pub(super) fn form(&self, len: u64) -> Form {
+        Form::of(len, self.copied())
+    }
+
+    fn copied(&self) -> u64 {
+        let team = &self.local.team;
+        if team.is_few() {
+            return self.table.local_copied;
+        }
+        // Each member keeps two contributions of this length for the team's lifetime.
+        self.table
+            .local_copied_crowded
+            .min(self.table.local_memory / (2 * team.size() as u64))
+    }
+
+    /// A schedule among the leaders, on the bytes of `data`; for the leaders.
+    pub(super) fn among(
+        &self,
+        guest: &mut dyn Guest,
+        leaders: Vec<u32>,
+        data: Option<&Window>,
+        reducer: Option<Reducer>,
+        schedule: impl FnOnce(Seat) -> Schedule,
+    ) -> Result<()> {
+        let home = self.local.worker[self.comm.rank as usize];
+        let seat = Seat {
+            rank: home,
+            size: leaders.len() as u32,
+        };
+        let recv = match data {
+            Some(window) => Stream::new([Data {
+                memory: Arc::clone(&window.memory),
+                addr: window.addr,
+                count: window.len,
+                datatype: byte(),
+            }])?,
+            None => Stream::default(),
+        };
+        let plan = Plan {
+            schedule: schedule(seat),
+            send: Stream::default(),
+            recv,
+            reducer,
+            members: Some(leaders),
+        };
+        Run::new(Arc::new(plan), Arc::clone(self.comm), self.tag)?.complete(self.rank, guest)
+    }
+
+    pub(super) fn barrier(&self, guest: &mut dyn Guest) -> Result<()> {
+        if self.local.is_whole() {
+            return moves::barrier(self.turn(guest));
+        }
+        moves::assemble(self.turn(guest), 0)?;
+        if self.local.me == 0 {
+            self.among(
+                guest,
+                self.local.leaders.clone(),
+                None,
+                None,
+                barrier::dissemination,
+            )?;
+        }
+        self.release(guest, 0)
+    }
+
+    /// The leader lets its team go on.
+    fn release(&self, guest: &mut dyn Guest, leader: usize) -> Result<()> {
+        let nothing = Flat::new(self.data(Addr(0), 0, &byte()), 0)?;
+        moves::bcast(self.turn(guest), Form::Small, leader, &nothing.window)
+    }
+
+    fn data(&self, addr: Addr, count: u64, datatype: &Arc<Datatype>) -> Data {
+        Data {
+            memory: Arc::clone(&self.rank.memory),
+            addr,
+            count,
+            datatype: Arc::clone(datatype),
+        }
+    }
+
+    pub(super) fn flat(&self, addr: Addr, count: i64, datatype: &Arc<Datatype>) -> Result<Flat> {
+        let len = check::bytes(datatype, count)?;
+        Flat::new(self.data(addr, count as u64, datatype), len)
+    }
+
+    pub(super) fn bcast(&self, guest: &mut dyn Guest, buffer: Buffer, root: i32) -> Result<()> {
+        let root = check::root(self.comm, root)?;
+        check::refuse_in_place(buffer.addr, "buffer")?;
+        let datatype = self.rank.committed(buffer.datatype)?;
+        let flat = self.flat(buffer.addr, buffer.count, &datatype)?;
+        let len = flat.window.len;
+        if len == 0 {
+            return Ok(());
+        }
+        let leader = if self.local.is_whole() {
+            root as usize
+        } else {
+            let (leaders, leader) = self.local.leaders_with(root);
+            if self.local.me == leader {
+                let from = self.local.worker[root as usize];
+                self.among(guest, leaders, Some(&flat.window), None, |seat| {
+                    self.table.bcast(seat, from, len)
+                })?;
+            }
+            leader
+        };
+        moves::bcast(self.turn(guest), self.form(len), leader, &flat.window)?;
+        if self.comm.rank == root {
+            Ok(())
+        } else {
+            flat.bring_home()
+        }
+    }
+}
+
+/// What a call without data, or one that is left to messages, gives.
+pub(super) fn left_alone(form: Form) -> Option<()> {
+    (form != Form::Shown).then_some(())
+}
+
+/// Host memory for a leader's intermediate result.
+pub(super) fn spare(len: u64) -> Result<Window> {
+    let buffer = HostBuffer::from(stream::zeroed(len)?);
+    Ok(Window {
+        memory: Arc::new(buffer),
+        addr: Addr(0),
+        len,
+    })
+}
+
+pub(super) fn flat_of(blocked: Blocked) -> Result<Flat> {
+    let len = blocked.blocks.total();
+    match blocked.stream.into_single() {
+        Some(data) => Flat::new(data, len),
+        None => Flat::new(
+            Data {
+                memory: Arc::new(HostBuffer::zeroed(0)),
+                addr: Addr(0),
+                count: 0,
+                datatype: byte(),
+            },
+            0,
+        ),
+    }
+}

@@ -1,0 +1,131 @@
+//! Operations after and beside each other.
+
+use super::*;
+
+#[test]
+fn nobody_leaves_a_barrier_before_all_have_come() {
+    use std::sync::atomic::{AtomicI32, Ordering};
+    for size in SIZES {
+        let arrived = AtomicI32::new(0);
+        run_all_ways(size, |p| {
+            for round in 1..50 {
+                let before = arrived.fetch_add(1, Ordering::SeqCst);
+                p.collective(&Collective::Barrier);
+                let now = arrived.load(Ordering::SeqCst);
+                // All of this round are in; nobody is more than a round ahead.
+                assert!(
+                    before < round * p.size && now >= round * p.size && now <= (round + 1) * p.size
+                );
+                p.collective(&Collective::Barrier);
+            }
+            if p.me == 0 {
+                arrived.store(0, Ordering::SeqCst);
+            }
+            p.collective(&Collective::Barrier);
+        });
+    }
+}
+
+/// Operations that let some ranks run ahead of others, in every order: a cell that is
+/// used again too early, or a message taken for another's, shows as a wrong value.
+#[test]
+fn collectives_follow_each_other_without_mixing() {
+    for size in [2, 3, 8, 12] {
+        run_all_ways(size, |p| {
+            for round in 0..300_i32 {
+                let root = round * 7 % p.size;
+                let count = [1, 30, 3000][(round / 5 % 3) as usize];
+                let mine = data(p.me + round, 1, count);
+                match round * 31 / 7 % 6 {
+                    0 => p.collective(&Collective::Barrier),
+                    1 | 2 => {
+                        let value = data(root + round, 1, count);
+                        let buffer = p.put_ints(SEND, if p.me == root { &value } else { &[] });
+                        p.collective(&Collective::Bcast {
+                            buffer: Buffer {
+                                count: count as i64,
+                                ..buffer
+                            },
+                            root,
+                        });
+                        assert_eq!(p.ints(SEND, count), value, "bcast, round {round}");
+                    }
+                    3 => {
+                        p.put_ints(SEND, &mine);
+                        p.collective(&Collective::Allreduce(reduction(SEND, RECV, count)));
+                        let first = (0..p.size)
+                            .map(|r| data(r + round, 1, 1)[0])
+                            .fold(0, i32::wrapping_add);
+                        assert_eq!(p.ints(RECV, 1)[0], first, "allreduce, round {round}");
+                    }
+                    4 => {
+                        p.put_ints(SEND, &mine);
+                        p.collective(&Collective::Reduce {
+                            data: reduction(SEND, RECV, count),
+                            root,
+                        });
+                        if p.me == root {
+                            let first = (0..p.size)
+                                .map(|r| data(r + round, 1, 1)[0])
+                                .fold(0, i32::wrapping_add);
+                            assert_eq!(p.ints(RECV, 1)[0], first, "reduce, round {round}");
+                        }
+                    }
+                    _ => {
+                        let send = p.put_ints(SEND, &mine[..1]);
+                        p.collective(&Collective::Gather {
+                            send,
+                            recv: int_span(RECV, 1),
+                            root,
+                        });
+                        if p.me == root {
+                            let all: Vec<i32> =
+                                (0..p.size).map(|r| data(r + round, 1, 1)[0]).collect();
+                            assert_eq!(p.ints(RECV, p.size as usize), all, "gather, round {round}");
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn nonblocking_and_persistent_collectives_overlap() {
+    for size in SIZES {
+        run_all_ways(size, |p| {
+            let all = sum_of(0..p.size, 1000);
+            let buffer = p.put_ints(
+                SEND + 8000,
+                &if p.me == 0 {
+                    data(0, 5, 500)
+                } else {
+                    vec![0; 500]
+                },
+            );
+            p.put_ints(SEND, &data(p.me, 0, 1000));
+            let sum = Collective::Allreduce(reduction(SEND, RECV, 1000));
+            let persistent = p.rank.collective_init(WORLD, &sum).unwrap();
+            for round in 0..3 {
+                p.put_ints(RECV, &vec![0; 1000]);
+                p.rank.start(&mut p.guest, persistent).unwrap();
+                let bcast = Collective::Bcast { buffer, root: 0 };
+                let bcast = p
+                    .rank
+                    .collective_start(&mut p.guest, WORLD, &bcast)
+                    .unwrap();
+                let barrier = p
+                    .rank
+                    .collective_start(&mut p.guest, WORLD, &Collective::Barrier)
+                    .unwrap();
+                // A blocking one in between, by which the others must go on too.
+                p.collective(&Collective::Barrier);
+                for mut request in [barrier, persistent, bcast] {
+                    p.rank.wait(&mut p.guest, &mut request).unwrap();
+                }
+                assert_eq!(p.ints(RECV, 1000), all, "round {round}");
+                assert_eq!(p.ints(SEND + 8000, 500), data(0, 5, 500));
+            }
+        });
+    }
+}
