@@ -1,2 +1,88 @@
 //! The `faabric` command: one file per subcommand.
-fn main() {}
+//!
+//! Data goes to stdout, everything else to stderr; a failure names its cause and
+//! the remedy and becomes an exit code in one place, [`main`].
+#![allow(clippy::print_stdout, reason = "a command's answer belongs on stdout")]
+
+mod cc;
+mod cluster;
+mod planner;
+mod report;
+mod run;
+mod up;
+mod worker;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs unmodified MPI programs, compiled to Wasm, over a cluster of workers.
+#[derive(Parser)]
+#[command(name = "faabric", version, propagate_version = true, subcommand_required = true)]
+struct Cli {
+    /// Log more on stderr: -v for what happens, -vv for every step. FAABRIC_LOG takes a filter.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a program, like mpirun; on a cluster of its own when none is configured
+    Run(run::Args),
+    /// Start a planner and workers on this machine and keep them until Ctrl-C
+    Up(up::Args),
+    /// Run a planner, the service that places jobs on workers
+    Planner(planner::Args),
+    /// Run a worker, the service that runs ranks on one machine
+    Worker(worker::Args),
+    /// Compile C to Wasm; takes clang's arguments
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Cc(cc::Args),
+    /// Compile C++ to Wasm; takes clang++'s arguments
+    #[command(name = "c++", disable_help_flag = true, disable_version_flag = true)]
+    Cxx(cc::Args),
+    /// Make a static library of Wasm objects; takes ar's arguments
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Ar(cc::Args),
+    /// Index a static library of Wasm objects; takes ranlib's arguments
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Ranlib(cc::Args),
+    /// List the symbols of a Wasm object; takes nm's arguments
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Nm(cc::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(cli.verbose);
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Up(args) => up::run(args),
+        Command::Planner(args) => planner::run(args),
+        Command::Worker(args) => worker::run(args),
+        Command::Cc(args) => cc::compile(faabric_sdk::driver::Language::C, args),
+        Command::Cxx(args) => cc::compile(faabric_sdk::driver::Language::Cxx, args),
+        Command::Ar(args) => cc::tool("ar", args),
+        Command::Ranlib(args) => cc::tool("ranlib", args),
+        Command::Nm(args) => cc::tool("nm", args),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("faabric: {error:#}");
+            ExitCode::from(report::CANNOT_RUN)
+        }
+    }
+}
+
+fn start_logging(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FAABRIC_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,205 @@
+//! The cluster a command talks to: the configured one, or for `faabric run` without
+//! one, an embedded planner with workers in this very process.
+//!
+//! The embedded cluster runs the code of the real one, gRPC and data plane over
+//! loopback on ports the system picks, so two on one machine never meet, and
+//! nothing is left when the process ends, however it ends.
+
+use anyhow::{Context, Result};
+use faabric_wire::proto::planner_client::PlannerClient;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+/// Where `faabric planner` and `faabric up` listen unless told otherwise.
+pub const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
+
+/// The largest message either side sends: a job's description or a chunk of output.
+pub const MAX_MESSAGE: usize = 16 << 20;
+
+/// How long a first connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client of the planner's service.
+pub type Client = PlannerClient<Channel>;
+
+/// Which planner to use.
+#[derive(clap::Args, Clone, Debug)]
+pub struct PlannerArgs {
+    /// The planner's address, for example http://127.0.0.1:7411
+    #[arg(long, env = "FAABRIC_PLANNER", value_name = "URL")]
+    pub planner: Option<String>,
+}
+
+/// Connects to the planner at `url`.
+///
+/// # Errors
+/// When nothing answers there.
+pub async fn connect(url: &str) -> Result<Client> {
+    let channel = Endpoint::from_shared(url.to_owned())
+        .with_context(|| format!("'{url}' is not a planner address; it looks like {DEFAULT_PLANNER}"))?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .connect()
+        .await
+        .with_context(|| {
+            format!(
+                "no planner answers at {url}; start one with `faabric up` or `faabric planner`, \
+                 or name another with --planner or FAABRIC_PLANNER"
+            )
+        })?;
+    Ok(PlannerClient::new(channel)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE))
+}
+
+/// A planner and workers inside this process.
+pub struct Embedded {
+    url: String,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Embedded {
+    /// Starts a planner that keeps everything in memory and `workers` workers of
+    /// `slots` slots each.
+    ///
+    /// # Errors
+    /// When no loopback port can be had or a component refuses its configuration.
+    pub async fn start(workers: u32, slots: u32) -> Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let config = faabric_planner::Config {
+            listen: "127.0.0.1:0".to_owned(),
+            data_dir: None,
+            ..faabric_planner::Config::default()
+        };
+        let service = faabric_planner::Service::bind(config).await?;
+        let url = format!("http://{}", service.local_addr());
+        let mut tasks = vec![tokio::spawn({
+            let stopped = stopped.clone();
+            async move { Ok(service.run(until_set(stopped)).await?) }
+        })];
+        for index in 0..workers {
+            let config = faabric_worker::Config {
+                name: format!("local-{index}"),
+                planner: url.clone(),
+                slots,
+                listen: "127.0.0.1:0".to_owned(),
+                cache_dir: Some(cache_dir()?),
+                ..faabric_worker::Config::default()
+            };
+            let worker = faabric_worker::Worker::start(config).await?;
+            let stopped = stopped.clone();
+            tasks.push(tokio::spawn(async move { Ok(worker.run(until_set(stopped)).await?) }));
+        }
+        Ok(Self { url, stop, tasks })
+    }
+
+    /// Where its planner listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends workers and planner; what does not end in time ends with the process.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            match tokio::time::timeout(Duration::from_secs(2), task).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!("the embedded cluster ended with: {error:#}"),
+                Ok(Err(error)) => tracing::warn!("a task of the embedded cluster failed: {error}"),
+                Err(_) => tracing::info!("a part of the embedded cluster did not end in time"),
+            }
+        }
+    }
+}
+
+async fn until_set(mut flag: watch::Receiver<bool>) {
+    // An error means the sender is gone, which is a request to stop as well.
+    let _ = flag.wait_for(|set| *set).await;
+}
+
+/// Where modules, prepared code and the SDK are cached: `FAABRIC_CACHE`, else the
+/// user's cache folder.
+///
+/// # Errors
+/// When neither is known.
+pub fn cache_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("FAABRIC_CACHE") {
+        return Ok(dir.into());
+    }
+    let dirs = directories::ProjectDirs::from("", "", "faabric")
+        .context("no cache folder: set FAABRIC_CACHE to a folder this user may write")?;
+    Ok(dirs.cache_dir().to_owned())
+}
+
+/// Reads a component's configuration file; without one, its defaults.
+///
+/// # Errors
+/// When the file cannot be read, or has a key or value the component does not know.
+pub fn config_from<C: serde::de::DeserializeOwned + Default>(file: Option<&Path>) -> Result<C> {
+    let Some(file) = file else {
+        return Ok(C::default());
+    };
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not a valid configuration; --dump-config shows one", file.display()))
+}
+
+/// How a service learns that it should end. `faabric up` starts its services with
+/// `--supervised`: they say on stdout where they listen, and end when their standard
+/// input closes, which the kernel does for them even if `up` is killed.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Lifetime {
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+impl Lifetime {
+    /// The lifetime of a service that only signals end.
+    pub fn by_signal() -> Self {
+        Self { supervised: false }
+    }
+
+    /// Tells the supervisor, if there is one, where this service listens.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn announce(self, address: &str) -> Result<()> {
+        if self.supervised {
+            let mut stdout = std::io::stdout();
+            writeln!(stdout, "{address}").and_then(|()| stdout.flush()).context("the supervisor is gone")?;
+        }
+        Ok(())
+    }
+
+    /// Resolves at SIGINT or SIGTERM, or when the supervisor is gone.
+    ///
+    /// # Errors
+    /// When the signals cannot be watched.
+    pub fn ended(self) -> Result<impl Future<Output = ()> + Send + 'static> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (gone, supervisor_gone) = tokio::sync::oneshot::channel::<()>();
+        if self.supervised {
+            std::thread::spawn(move || {
+                // Nothing is ever written to it: the copy ends when the pipe does.
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                let _ = gone.send(());
+            });
+        } else {
+            // A sender that is never dropped: only signals end the service.
+            std::mem::forget(gone);
+        }
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = supervisor_gone => {}
+            }
+        })
+    }
+}

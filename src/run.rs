@@ -1,0 +1,396 @@
+//! `faabric run`: like `mpirun`. Submits a job, streams its output here and this
+//! process's standard input to rank 0, and exits as the job did.
+//!
+//! ```text
+//! module -> PutModule -> Submit -> Attach <=== output, state, end
+//!                                    ^======== standard input
+//! ```
+
+use crate::cluster::{self, Client, Embedded, PlannerArgs};
+use crate::report::{Format, Reporter};
+use anyhow::{Context, Result, bail};
+use faabric_wire::proto::{
+    AttachRequest, CancelRequest, Dir, EnvVar, JobEvent, JobFinished, JobInfo, JobSpec, ModuleChunk, job_event,
+};
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Bytes of a module in one message.
+const MODULE_CHUNK: usize = 1 << 20;
+/// Bytes of standard input in one message.
+const STDIN_CHUNK: usize = 64 << 10;
+/// How long a lost planner may take to come back before the client gives up.
+const RECONNECT_FOR: Duration = Duration::from_secs(30);
+/// How long a job may take to end after Ctrl-C before the client leaves it.
+const CANCEL_FOR: Duration = Duration::from_secs(10);
+
+/// Arguments of `faabric run`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// MPI ranks to start
+    #[arg(short = 'n', long = "ranks", visible_alias = "np", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    ranks: u32,
+    /// OpenMP threads of each rank (sets OMP_NUM_THREADS)
+    #[arg(short = 't', long, default_value_t = 0, hide_default_value = true)]
+    threads: u32,
+    /// Environment variable for the ranks: NAME=VALUE, or NAME to pass this one on
+    #[arg(short = 'x', long = "env", value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Folder the ranks may use: HOST:GUEST, with :ro for read-only. The current folder always is
+    #[arg(long = "dir", value_name = "HOST:GUEST[:ro]")]
+    dirs: Vec<String>,
+    /// How ranks are placed: bin-pack or spread (default: the planner's policy)
+    #[arg(long, default_value = "", hide_default_value = true)]
+    policy: String,
+    /// Compiler of the module: auto, cranelift or llvm
+    #[arg(long, default_value = "", hide_default_value = true)]
+    tier: String,
+    /// Put [job,rank]<stream>: before every line of output
+    #[arg(long, conflicts_with = "json")]
+    tag_output: bool,
+    /// Print output and result as JSON, one object a line
+    #[arg(long)]
+    json: bool,
+    /// Do not pass standard input to rank 0
+    #[arg(long)]
+    no_stdin: bool,
+    /// Workers of the embedded cluster, used when no planner is configured
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    workers: u32,
+    /// Slots of each embedded worker (default: enough for all ranks)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    slots: Option<u32>,
+    #[command(flatten)]
+    planner: PlannerArgs,
+    /// The program, a Wasm module, and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "MODULE [ARGS]")]
+    command: Vec<String>,
+}
+
+/// Runs a job to its end; returns the exit code.
+///
+/// # Errors
+/// When the job could not be run at all.
+pub fn run(args: Args) -> Result<u8> {
+    let module = read_module(Path::new(&args.command[0]))?;
+    let spec = job_spec(&args, &module)?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
+    let code = runtime.block_on(async {
+        let signals = Signals::new()?;
+        let Some(url) = &args.planner.planner else {
+            let cluster = Embedded::start(args.workers, embedded_slots(&args)).await?;
+            let code = run_on(cluster.url(), &args, spec, module, signals).await;
+            cluster.stop().await;
+            return code;
+        };
+        run_on(url, &args, spec, module, signals).await
+    });
+    // A rank that is stuck must not keep this process: what is left ends with it.
+    runtime.shutdown_background();
+    code
+}
+
+/// Enough slots that the job starts at once, and never fewer than the machine's cores.
+fn embedded_slots(args: &Args) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    args.slots.unwrap_or_else(|| cores.max(args.ranks.div_ceil(args.workers)))
+}
+
+async fn run_on(url: &str, args: &Args, spec: JobSpec, module: Vec<u8>, signals: Signals) -> Result<u8> {
+    let mut client = cluster::connect(url).await?;
+    let job = submit(&mut client, spec, module).await?;
+    let format = match (args.json, args.tag_output) {
+        (true, _) => Format::Json,
+        (_, true) => Format::Tagged,
+        _ => Format::Raw,
+    };
+    let mut follower = Follower {
+        url: url.to_owned(),
+        client,
+        job,
+        seen: 0,
+        info: JobInfo::default(),
+        reporter: Reporter::new(format),
+        stdin: (!args.no_stdin).then(Stdin::start),
+    };
+    follower.follow(signals).await
+}
+
+/// Reads the module and refuses what is plainly none, so that nobody uploads an
+/// executable to learn that it should have been compiled with `faabric cc`.
+fn read_module(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read the program {}", path.display()))?;
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    let what = match &bytes[..] {
+        [] => "is empty",
+        [0x7f, b'E', b'L', b'F', ..] => "is a native executable",
+        [b'#', b'!', ..] => "is a script",
+        _ => "is not a Wasm module",
+    };
+    bail!("{} {what}; build it with `faabric cc` or `faabric c++` instead of cc or mpicc", path.display())
+}
+
+fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
+    let mut argv = args.command.clone();
+    if argv.get(1).is_some_and(|arg| arg == "--") {
+        argv.remove(1);
+    }
+    let name = Path::new(&argv[0]).file_name().map_or_else(|| argv[0].clone(), |n| n.to_string_lossy().into_owned());
+    Ok(JobSpec {
+        name,
+        module: blake3::hash(module).to_hex().to_string(),
+        args: argv,
+        env: args.env.iter().map(|entry| env_var(entry)).collect::<Result<_>>()?,
+        dirs: dirs(&args.dirs)?,
+        ranks: args.ranks,
+        threads: args.threads,
+        policy: args.policy.clone(),
+        tier: args.tier.clone(),
+        stdin: !args.no_stdin,
+    })
+}
+
+fn env_var(entry: &str) -> Result<EnvVar> {
+    if let Some((name, value)) = entry.split_once('=') {
+        return Ok(EnvVar { name: name.to_owned(), value: value.to_owned() });
+    }
+    let value = std::env::var(entry)
+        .with_context(|| format!("--env {entry}: this variable is not set here; give it a value with {entry}=VALUE"))?;
+    Ok(EnvVar { name: entry.to_owned(), value })
+}
+
+/// The current folder, as `.` and under its own name, and what `--dir` adds.
+fn dirs(requested: &[String]) -> Result<Vec<Dir>> {
+    let here = std::env::current_dir().context("the current folder is gone")?;
+    let here = path_text(&here)?;
+    let mut dirs = vec![
+        Dir { host: here.clone(), guest: ".".to_owned(), read_only: false },
+        Dir { host: here.clone(), guest: here, read_only: false },
+    ];
+    for entry in requested {
+        let (pair, read_only) = match entry.strip_suffix(":ro") {
+            Some(pair) => (pair, true),
+            None => (entry.as_str(), false),
+        };
+        let (host, guest) = pair.split_once(':').unwrap_or((pair, pair));
+        let path = std::fs::canonicalize(host).with_context(|| format!("--dir {entry}: cannot use {host}"))?;
+        if guest.is_empty() {
+            bail!("--dir {entry}: the guest's name of the folder is empty; write HOST:GUEST");
+        }
+        dirs.push(Dir { host: path_text(&path)?, guest: guest.to_owned(), read_only });
+    }
+    Ok(dirs)
+}
+
+fn path_text(path: &Path) -> Result<String> {
+    let text = path.to_str().with_context(|| format!("the folder {} has a name that is not UTF-8", path.display()))?;
+    Ok(text.to_owned())
+}
+
+/// Submits the job; uploads its module only when the planner does not have it.
+async fn submit(client: &mut Client, spec: JobSpec, module: Vec<u8>) -> Result<u64> {
+    match client.submit(spec.clone()).await {
+        Ok(reply) => return Ok(reply.into_inner().job),
+        Err(status) if status.code() == tonic::Code::NotFound => {}
+        Err(status) => return Err(refused(&status)),
+    }
+    let chunks: Vec<ModuleChunk> =
+        module.chunks(MODULE_CHUNK).map(|data| ModuleChunk { data: data.to_vec() }).collect();
+    client.put_module(tokio_stream::iter(chunks)).await.map_err(|status| refused(&status))?;
+    let reply = client.submit(spec).await.map_err(|status| refused(&status))?;
+    Ok(reply.into_inner().job)
+}
+
+fn refused(status: &tonic::Status) -> anyhow::Error {
+    anyhow::anyhow!("the planner refused the job: {}", status.message())
+}
+
+/// Follows one job over as many connections as it takes.
+struct Follower {
+    url: String,
+    client: Client,
+    job: u64,
+    /// Output chunks shown so far: where a new connection goes on.
+    seen: u64,
+    info: JobInfo,
+    reporter: Reporter,
+    stdin: Option<Stdin>,
+}
+
+/// Why one connection's worth of following ended.
+enum Pause {
+    Finished(JobFinished),
+    ConnectionLost(tonic::Status),
+}
+
+impl Follower {
+    async fn follow(&mut self, mut signals: Signals) -> Result<u8> {
+        let mut lost_since: Option<Instant> = None;
+        loop {
+            match self.follow_connection(&mut signals, &mut lost_since).await? {
+                Pause::Finished(end) => return Ok(self.reporter.finish(&self.info, &end)?),
+                Pause::ConnectionLost(status) => {
+                    if matches!(status.code(), tonic::Code::NotFound | tonic::Code::InvalidArgument) {
+                        bail!("job {} is lost: {}", self.job, status.message());
+                    }
+                    let since = *lost_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() > RECONNECT_FOR {
+                        bail!(
+                            "the planner at {} does not answer any more ({}); job {} may still be running: \
+                             `faabric ps` tells once the planner is back",
+                            self.url, status.message(), self.job
+                        );
+                    }
+                    tracing::info!("lost the planner ({}), trying again", status.message());
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        }
+    }
+
+    async fn follow_connection(
+        &mut self,
+        signals: &mut Signals,
+        lost_since: &mut Option<Instant>,
+    ) -> Result<Pause> {
+        let (requests, outbound) = mpsc::channel(4);
+        let first = AttachRequest { job: self.job, from_offset: self.seen, ..AttachRequest::default() };
+        requests.send(first).await.context("the channel is new and has room")?;
+        let mut events = match self.client.attach(ReceiverStream::new(outbound)).await {
+            Ok(reply) => reply.into_inner(),
+            Err(status) => return Ok(Pause::ConnectionLost(status)),
+        };
+        let mut give_up: Option<tokio::time::Instant> = None;
+        loop {
+            tokio::select! {
+                event = events.message() => match event {
+                    Ok(Some(event)) => {
+                        *lost_since = None;
+                        if let Some(end) = self.take(event)? {
+                            return Ok(Pause::Finished(end));
+                        }
+                    }
+                    Ok(None) => return Ok(Pause::ConnectionLost(tonic::Status::unavailable("the planner hung up"))),
+                    Err(status) => return Ok(Pause::ConnectionLost(status)),
+                },
+                Some(request) = next_stdin(&mut self.stdin) => {
+                    if requests.send(request).await.is_err() {
+                        self.stdin = None;
+                    }
+                }
+                signal = signals.next() => {
+                    if give_up.is_some() {
+                        bail!("interrupted again; job {} is being cancelled", self.job);
+                    }
+                    give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
+                    self.cancel(signal).await;
+                }
+                () = at(give_up) => bail!("job {} did not end within {} s of being cancelled", self.job, CANCEL_FOR.as_secs()),
+            }
+        }
+    }
+
+    fn take(&mut self, event: JobEvent) -> Result<Option<JobFinished>> {
+        match event.event {
+            Some(job_event::Event::State(info)) => {
+                if !info.waiting_for.is_empty() && info.waiting_for != self.info.waiting_for {
+                    eprintln!("faabric: job {} is queued: {}", self.job, info.waiting_for);
+                }
+                self.info = info;
+            }
+            Some(job_event::Event::Output(chunk)) => {
+                // A reconnect may repeat a chunk; showing it twice would be wrong.
+                if chunk.offset >= self.seen {
+                    self.seen = chunk.offset + 1;
+                    self.reporter.output(&chunk).context("cannot write the job's output")?;
+                }
+            }
+            Some(job_event::Event::Finished(end)) => return Ok(Some(end)),
+            None => {}
+        }
+        Ok(None)
+    }
+
+    async fn cancel(&mut self, signal: &str) {
+        let request = CancelRequest { job: self.job, reason: format!("interrupted by {signal}") };
+        if let Err(status) = self.client.cancel(request).await {
+            eprintln!("faabric: cannot cancel job {}: {}", self.job, status.message());
+        }
+    }
+}
+
+async fn next_stdin(stdin: &mut Option<Stdin>) -> Option<AttachRequest> {
+    let request = match stdin {
+        Some(open) => open.requests.recv().await,
+        None => return std::future::pending().await,
+    };
+    if request.is_none() {
+        *stdin = None;
+    }
+    request
+}
+
+async fn at(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Standard input, read by a thread of its own: a blocked read must not keep the
+/// process from ending.
+struct Stdin {
+    requests: mpsc::Receiver<AttachRequest>,
+}
+
+impl Stdin {
+    fn start() -> Self {
+        let (sender, requests) = mpsc::channel(4);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; STDIN_CHUNK];
+            loop {
+                let read = std::io::stdin().read(&mut buffer).unwrap_or(0);
+                let request = AttachRequest {
+                    stdin: buffer[..read].to_vec(),
+                    stdin_closed: read == 0,
+                    ..AttachRequest::default()
+                };
+                if sender.blocking_send(request).is_err() || read == 0 {
+                    return;
+                }
+            }
+        });
+        Self { requests }
+    }
+}
+
+/// The signals that end a job.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `faabric worker`: the worker as a service, one per VM.
+
+use crate::cluster::{self, PlannerArgs};
+use anyhow::{Context, Result};
+use faabric_worker::{Config, Worker};
+use std::path::PathBuf;
+
+/// Arguments of `faabric worker`; what is not given comes from the file, then from the defaults.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Configuration file (TOML); --dump-config shows its keys
+    #[arg(long, env = "FAABRIC_WORKER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    planner: PlannerArgs,
+    /// Name in the cluster, unique (default: the host's name)
+    #[arg(long, env = "FAABRIC_WORKER_NAME")]
+    name: Option<String>,
+    /// Ranks it runs at a time (default: the cores of the machine)
+    #[arg(long, env = "FAABRIC_WORKER_SLOTS", value_parser = clap::value_parser!(u32).range(1..))]
+    slots: Option<u32>,
+    /// Address for messages from other workers; port 0 takes a free one
+    #[arg(long, env = "FAABRIC_WORKER_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Address under which other workers reach this one, when it is not the one it listens on
+    #[arg(long, env = "FAABRIC_WORKER_ADVERTISE", value_name = "ADDRESS:PORT")]
+    advertise: Option<String>,
+    /// Folder that jobs may map with --dir, with all below it; may be given again
+    #[arg(long = "file-root", value_name = "FOLDER")]
+    file_roots: Vec<PathBuf>,
+    /// Print the configuration in force as TOML and exit
+    #[arg(long)]
+    dump_config: bool,
+    #[command(flatten)]
+    lifetime: cluster::Lifetime,
+}
+
+/// Serves until a signal.
+///
+/// # Errors
+/// When the configuration is wrong or the planner refuses the worker.
+pub fn run(args: Args) -> Result<u8> {
+    let mut config: Config = cluster::config_from(args.config.as_deref())?;
+    if let Some(planner) = args.planner.planner {
+        config.planner = planner;
+    }
+    if let Some(name) = args.name {
+        config.name = name;
+    }
+    if let Some(slots) = args.slots {
+        config.slots = slots;
+    }
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if args.advertise.is_some() {
+        config.advertise = args.advertise;
+    }
+    if !args.file_roots.is_empty() {
+        config.file_roots = args.file_roots;
+    }
+    if config.cache_dir.is_none() {
+        config.cache_dir = Some(cluster::cache_dir()?);
+    }
+    if args.dump_config {
+        print!("{}", toml::to_string_pretty(&config)?);
+        return Ok(0);
+    }
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
+    let outcome = runtime.block_on(async {
+        let name = config.name.clone();
+        let worker = Worker::start(config).await?;
+        eprintln!("faabric: worker {name} takes messages at {}", worker.data_address());
+        worker.run(args.lifetime.ended()?).await?;
+        Ok(0)
+    });
+    runtime.shutdown_background();
+    outcome
+}

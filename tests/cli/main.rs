@@ -1,0 +1,7 @@
+//! End-to-end tests: the `faabric` program as a user has it, on guests compiled by
+//! its own toolchain. One binary, a module a theme.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod clusters;
+mod harness;
+mod mpi;
