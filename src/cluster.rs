@@ -35,6 +35,13 @@ pub struct PlannerArgs {
     pub planner: Option<String>,
 }
 
+impl PlannerArgs {
+    /// The planner to ask: the configured one, or where `faabric up` puts one.
+    pub fn url(&self) -> &str {
+        self.planner.as_deref().unwrap_or(DEFAULT_PLANNER)
+    }
+}
+
 /// Connects to the planner at `url`.
 ///
 /// # Errors

@@ -4,13 +4,19 @@
 //! the remedy and becomes an exit code in one place, [`main`].
 #![allow(clippy::print_stdout, reason = "a command's answer belongs on stdout")]
 
+mod cancel;
 mod cc;
 mod cluster;
+mod listing;
+mod logs;
 mod planner;
+mod policy;
+mod ps;
 mod report;
 mod run;
 mod up;
 mod worker;
+mod workers;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +42,16 @@ enum Command {
     Planner(planner::Args),
     /// Run a worker, the service that runs ranks on one machine
     Worker(worker::Args),
+    /// List jobs
+    Ps(ps::Args),
+    /// List workers
+    Workers(workers::Args),
+    /// Print what a job has printed
+    Logs(logs::Args),
+    /// End a job
+    Cancel(cancel::Args),
+    /// Show or set the planner's placement policy
+    Policy(policy::Args),
     /// Compile C to Wasm; takes clang's arguments
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Cc(cc::Args),
@@ -61,6 +77,11 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Planner(args) => planner::run(args),
         Command::Worker(args) => worker::run(args),
+        Command::Ps(args) => block_on(ps::run(args)),
+        Command::Workers(args) => block_on(workers::run(args)),
+        Command::Logs(args) => block_on(logs::run(args)),
+        Command::Cancel(args) => block_on(cancel::run(args)),
+        Command::Policy(args) => block_on(policy::run(args)),
         Command::Cc(args) => cc::compile(faabric_sdk::driver::Language::C, args),
         Command::Cxx(args) => cc::compile(faabric_sdk::driver::Language::Cxx, args),
         Command::Ar(args) => cc::tool("ar", args),
@@ -74,6 +95,11 @@ fn main() -> ExitCode {
             ExitCode::from(report::CANNOT_RUN)
         }
     }
+}
+
+/// Runs a command that only asks the planner something.
+fn block_on(command: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 fn start_logging(verbose: u8) {
