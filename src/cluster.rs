@@ -96,7 +96,9 @@ impl Embedded {
                 planner: url.clone(),
                 slots,
                 listen: "127.0.0.1:0".to_owned(),
-                cache_dir: Some(cache_dir()?),
+                cache: Some(cache_dir()?),
+                // This user's own process: jobs may use what the user may use.
+                file_roots: vec![PathBuf::from("/")],
                 ..faabric_worker::Config::default()
             };
             let worker = faabric_worker::Worker::start(config).await?;

@@ -13,7 +13,7 @@ pub struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     planner: PlannerArgs,
-    /// Name in the cluster, unique (default: the host's name)
+    /// Name in the cluster, unique (default: made of the host's name and the process)
     #[arg(long, env = "FAABRIC_WORKER_NAME")]
     name: Option<String>,
     /// Ranks it runs at a time (default: the cores of the machine)
@@ -53,14 +53,14 @@ pub fn run(args: Args) -> Result<u8> {
     if let Some(listen) = args.listen {
         config.listen = listen;
     }
-    if args.advertise.is_some() {
-        config.advertise = args.advertise;
+    if let Some(advertise) = args.advertise {
+        config.advertise = advertise;
     }
     if !args.file_roots.is_empty() {
         config.file_roots = args.file_roots;
     }
-    if config.cache_dir.is_none() {
-        config.cache_dir = Some(cluster::cache_dir()?);
+    if config.cache.is_none() {
+        config.cache = Some(cluster::cache_dir()?);
     }
     if args.dump_config {
         print!("{}", toml::to_string_pretty(&config)?);
@@ -68,9 +68,8 @@ pub fn run(args: Args) -> Result<u8> {
     }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
     let outcome = runtime.block_on(async {
-        let name = config.name.clone();
         let worker = Worker::start(config).await?;
-        eprintln!("faabric: worker {name} takes messages at {}", worker.data_address());
+        eprintln!("faabric: worker {} takes messages at {}", worker.name(), worker.data_address());
         worker.run(args.lifetime.ended()?).await?;
         Ok(0)
     });
