@@ -69,7 +69,8 @@ pub fn run(args: Args) -> Result<u8> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
     let outcome = runtime.block_on(async {
         let worker = Worker::start(config).await?;
-        eprintln!("faabric: worker {} takes messages at {}", worker.name(), worker.data_address());
+        let handle = worker.handle();
+        eprintln!("faabric: worker {} takes messages at {}", handle.name(), handle.data_address());
         worker.run(args.lifetime.ended()?).await?;
         Ok(0)
     });
