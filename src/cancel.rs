@@ -7,7 +7,7 @@ use faabric_wire::proto::CancelRequest;
 
 /// Arguments of `faabric cancel`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// The job's number, as `faabric ps` shows it
     job: u64,
     /// What its owner is told
@@ -21,10 +21,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When the planner cannot be reached or does not know the job.
-pub async fn run(args: Args) -> Result<u8> {
+pub(crate) async fn run(args: Args) -> Result<u8> {
     let mut client = cluster::connect(args.planner.url()).await?;
-    let request = CancelRequest { job: args.job, reason: args.reason };
-    let reply = client.cancel(request).await.map_err(|status| refusal("cancel the job", &status))?;
+    let request = CancelRequest {
+        job: args.job,
+        reason: args.reason,
+    };
+    let reply = client
+        .cancel(request)
+        .await
+        .map_err(|status| refusal("cancel the job", &status))?;
     if let Some(job) = reply.into_inner().job {
         eprintln!("faabric: job {} is {}", job.job, state_name(&job));
     }

@@ -6,18 +6,18 @@ use std::ffi::OsString;
 
 /// Everything after the subcommand belongs to the tool.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
 
 /// Compiles or links; the exit code is clang's.
-pub fn compile(language: Language, args: Args) -> anyhow::Result<u8> {
+pub(crate) fn compile(language: Language, args: Args) -> anyhow::Result<u8> {
     Ok(exit_code(driver::run(language, args.args)?))
 }
 
 /// Runs one of the SDK's binary tools; the exit code is the tool's.
-pub fn tool(name: &str, args: Args) -> anyhow::Result<u8> {
+pub(crate) fn tool(name: &str, args: Args) -> anyhow::Result<u8> {
     Ok(exit_code(driver::tool(name, args.args)?))
 }
 

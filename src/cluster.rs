@@ -16,28 +16,31 @@ use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 
 /// Where `faabric planner` and `faabric up` listen unless told otherwise.
-pub const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
+pub(crate) const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
 
 /// The largest message either side sends: a job's description or a chunk of output.
-pub const MAX_MESSAGE: usize = 16 << 20;
+pub(crate) const MAX_MESSAGE: usize = 16 << 20;
 
 /// How long a first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long each part of an embedded cluster may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A client of the planner's service.
-pub type Client = PlannerClient<Channel>;
+pub(crate) type Client = PlannerClient<Channel>;
 
 /// Which planner to use.
 #[derive(clap::Args, Clone, Debug)]
-pub struct PlannerArgs {
+pub(crate) struct PlannerArgs {
     /// The planner's address, for example http://127.0.0.1:7411
     #[arg(long, env = "FAABRIC_PLANNER", value_name = "URL")]
-    pub planner: Option<String>,
+    pub(crate) planner: Option<String>,
 }
 
 impl PlannerArgs {
     /// The planner to ask: the configured one, or where `faabric up` puts one.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.planner.as_deref().unwrap_or(DEFAULT_PLANNER)
     }
 }
@@ -46,9 +49,11 @@ impl PlannerArgs {
 ///
 /// # Errors
 /// When nothing answers there.
-pub async fn connect(url: &str) -> Result<Client> {
+pub(crate) async fn connect(url: &str) -> Result<Client> {
     let channel = Endpoint::from_shared(url.to_owned())
-        .with_context(|| format!("'{url}' is not a planner address; it looks like {DEFAULT_PLANNER}"))?
+        .with_context(|| {
+            format!("'{url}' is not a planner address; it looks like {DEFAULT_PLANNER}")
+        })?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .connect()
@@ -65,10 +70,39 @@ pub async fn connect(url: &str) -> Result<Client> {
 }
 
 /// A planner and workers inside this process.
-pub struct Embedded {
+pub(crate) struct Embedded {
     url: String,
+    planner: Part,
+    workers: Vec<Part>,
+}
+
+/// One service of an embedded cluster.
+struct Part {
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<Result<()>>>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Part {
+    fn start<S>(service: impl FnOnce(watch::Receiver<bool>) -> S) -> Self
+    where
+        S: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        Self {
+            stop,
+            task: tokio::spawn(service(stopped)),
+        }
+    }
+
+    async fn stop(self) {
+        let _ = self.stop.send(true);
+        match tokio::time::timeout(STOP_TIMEOUT, self.task).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!("the embedded cluster ended with: {error:#}"),
+            Ok(Err(error)) => tracing::warn!("a task of the embedded cluster failed: {error}"),
+            Err(_) => tracing::info!("a part of the embedded cluster did not end in time"),
+        }
+    }
 }
 
 impl Embedded {
@@ -77,8 +111,7 @@ impl Embedded {
     ///
     /// # Errors
     /// When no loopback port can be had or a component refuses its configuration.
-    pub async fn start(workers: u32, slots: u32) -> Result<Self> {
-        let (stop, stopped) = watch::channel(false);
+    pub(crate) async fn start(workers: u32, slots: u32) -> Result<Self> {
         let config = faabric_planner::Config {
             listen: "127.0.0.1:0".to_owned(),
             data_dir: None,
@@ -86,14 +119,17 @@ impl Embedded {
         };
         let service = faabric_planner::Service::bind(config).await?;
         let url = format!("http://{}", service.local_addr());
-        let mut tasks = vec![tokio::spawn({
-            let stopped = stopped.clone();
-            async move { Ok(service.run(until_set(stopped)).await?) }
-        })];
+        let planner =
+            Part::start(|stopped| async move { Ok(service.run(until_set(stopped)).await?) });
+        let mut cluster = Self {
+            url,
+            planner,
+            workers: Vec::new(),
+        };
         for index in 0..workers {
             let config = faabric_worker::Config {
                 name: format!("local-{index}"),
-                planner: url.clone(),
+                planner: cluster.url.clone(),
                 slots,
                 listen: "127.0.0.1:0".to_owned(),
                 cache: Some(cache_dir()?),
@@ -102,28 +138,25 @@ impl Embedded {
                 ..faabric_worker::Config::default()
             };
             let worker = faabric_worker::Worker::start(config).await?;
-            let stopped = stopped.clone();
-            tasks.push(tokio::spawn(async move { Ok(worker.run(until_set(stopped)).await?) }));
+            let part =
+                Part::start(|stopped| async move { Ok(worker.run(until_set(stopped)).await?) });
+            cluster.workers.push(part);
         }
-        Ok(Self { url, stop, tasks })
+        Ok(cluster)
     }
 
     /// Where its planner listens.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Ends workers and planner; what does not end in time ends with the process.
-    pub async fn stop(self) {
-        let _ = self.stop.send(true);
-        for task in self.tasks {
-            match tokio::time::timeout(Duration::from_secs(2), task).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => tracing::warn!("the embedded cluster ended with: {error:#}"),
-                Ok(Err(error)) => tracing::warn!("a task of the embedded cluster failed: {error}"),
-                Err(_) => tracing::info!("a part of the embedded cluster did not end in time"),
-            }
+    /// Ends the workers, then the planner they report to; what does not end in time
+    /// ends with the process.
+    pub(crate) async fn stop(self) {
+        for worker in self.workers {
+            worker.stop().await;
         }
+        self.planner.stop().await;
     }
 }
 
@@ -137,7 +170,7 @@ async fn until_set(mut flag: watch::Receiver<bool>) {
 ///
 /// # Errors
 /// When neither is known.
-pub fn cache_dir() -> Result<PathBuf> {
+pub(crate) fn cache_dir() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("FAABRIC_CACHE") {
         return Ok(dir.into());
     }
@@ -150,26 +183,34 @@ pub fn cache_dir() -> Result<PathBuf> {
 ///
 /// # Errors
 /// When the file cannot be read, or has a key or value the component does not know.
-pub fn config_from<C: serde::de::DeserializeOwned + Default>(file: Option<&Path>) -> Result<C> {
+pub(crate) fn config_from<C: serde::de::DeserializeOwned + Default>(
+    file: Option<&Path>,
+) -> Result<C> {
     let Some(file) = file else {
         return Ok(C::default());
     };
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    toml::from_str(&text).with_context(|| format!("{} is not a valid configuration; --dump-config shows one", file.display()))
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    toml::from_str(&text).with_context(|| {
+        format!(
+            "{} is not a valid configuration; --dump-config shows one",
+            file.display()
+        )
+    })
 }
 
 /// How a service learns that it should end. `faabric up` starts its services with
 /// `--supervised`: they say on stdout where they listen, and end when their standard
 /// input closes, which the kernel does for them even if `up` is killed.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct Lifetime {
+pub(crate) struct Lifetime {
     #[arg(long, hide = true)]
     supervised: bool,
 }
 
 impl Lifetime {
     /// The lifetime of a service that only signals end.
-    pub fn by_signal() -> Self {
+    pub(crate) fn by_signal() -> Self {
         Self { supervised: false }
     }
 
@@ -177,10 +218,12 @@ impl Lifetime {
     ///
     /// # Errors
     /// When the supervisor is gone.
-    pub fn announce(self, address: &str) -> Result<()> {
+    pub(crate) fn announce(self, address: &str) -> Result<()> {
         if self.supervised {
             let mut stdout = std::io::stdout();
-            writeln!(stdout, "{address}").and_then(|()| stdout.flush()).context("the supervisor is gone")?;
+            writeln!(stdout, "{address}")
+                .and_then(|()| stdout.flush())
+                .context("the supervisor is gone")?;
         }
         Ok(())
     }
@@ -189,7 +232,7 @@ impl Lifetime {
     ///
     /// # Errors
     /// When the signals cannot be watched.
-    pub fn ended(self) -> Result<impl Future<Output = ()> + Send + 'static> {
+    pub(crate) fn ended(self) -> Result<impl Future<Output = ()> + Send + 'static> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (gone, supervisor_gone) = tokio::sync::oneshot::channel::<()>();

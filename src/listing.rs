@@ -5,17 +5,24 @@ use faabric_wire::proto::{JobInfo, JobState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Prints rows under headings, each column as wide as its widest cell.
-pub fn print_table(headings: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn print_table(headings: &[&str], rows: &[Vec<String>]) {
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(column, heading)| {
-            rows.iter().map(|row| row[column].chars().count()).chain([heading.len()]).max().unwrap_or(0)
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .chain([heading.len()])
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let line = |cells: Vec<&str>| {
-        let padded: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"))
+            .collect();
         println!("{}", padded.join("  ").trim_end());
     };
     line(headings.to_vec());
@@ -25,7 +32,7 @@ pub fn print_table(headings: &[&str], rows: &[Vec<String>]) {
 }
 
 /// A job's state in one word.
-pub fn state_name(job: &JobInfo) -> &'static str {
+pub(crate) fn state_name(job: &JobInfo) -> &'static str {
     match job.state() {
         JobState::Unspecified => "unknown",
         JobState::Queued => "queued",
@@ -36,7 +43,7 @@ pub fn state_name(job: &JobInfo) -> &'static str {
 }
 
 /// Ranks as ranges: `0-3,8`.
-pub fn rank_ranges(ranks: &[u32]) -> String {
+pub(crate) fn rank_ranges(ranks: &[u32]) -> String {
     let mut sorted = ranks.to_vec();
     sorted.sort_unstable();
     let ranges = sorted.chunk_by(|a, b| a + 1 == *b);
@@ -50,8 +57,10 @@ pub fn rank_ranges(ranks: &[u32]) -> String {
 }
 
 /// How long ago a moment (milliseconds since 1970) was, in its largest unit.
-pub fn age(unix_ms: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+pub(crate) fn age(unix_ms: u64) -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let seconds = now.saturating_sub(Duration::from_millis(unix_ms)).as_secs();
     match seconds {
         0..=119 => format!("{seconds} s"),
@@ -62,7 +71,7 @@ pub fn age(unix_ms: u64) -> String {
 }
 
 /// The planner's refusal as an error that starts with what was tried.
-pub fn refusal(what: &str, status: &tonic::Status) -> anyhow::Error {
+pub(crate) fn refusal(what: &str, status: &tonic::Status) -> anyhow::Error {
     anyhow::anyhow!("cannot {what}: {}", status.message())
 }
 
@@ -70,7 +79,7 @@ pub fn refusal(what: &str, status: &tonic::Status) -> anyhow::Error {
 ///
 /// # Errors
 /// When the planner does not know the job.
-pub fn only(jobs: Vec<JobInfo>, job: u64) -> Result<JobInfo> {
+pub(crate) fn only(jobs: Vec<JobInfo>, job: u64) -> Result<JobInfo> {
     match jobs.into_iter().next() {
         Some(info) => Ok(info),
         None => bail!("the planner knows no job {job}; `faabric ps --all` lists those it knows"),

@@ -9,7 +9,7 @@ use tokio_stream::StreamExt;
 
 /// Arguments of `faabric logs`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// The job's number, as `faabric ps` shows it
     job: u64,
     /// Go on until the job ends, and exit as it did
@@ -29,10 +29,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When the planner cannot be reached or does not know the job.
-pub async fn run(args: Args) -> Result<u8> {
+pub(crate) async fn run(args: Args) -> Result<u8> {
     let mut client = cluster::connect(args.planner.url()).await?;
-    let request = JobsRequest { all: true, jobs: vec![args.job] };
-    let reply = client.jobs(request).await.map_err(|status| refusal("read the log", &status))?;
+    let request = JobsRequest {
+        all: true,
+        jobs: vec![args.job],
+    };
+    let reply = client
+        .jobs(request)
+        .await
+        .map_err(|status| refusal("read the log", &status))?;
     let mut info = only(reply.into_inner().jobs, args.job)?;
     let format = match (args.json, args.tag_output) {
         (true, _) => Format::Json,
@@ -41,10 +47,16 @@ pub async fn run(args: Args) -> Result<u8> {
     };
     let mut reporter = Reporter::new(format);
     // The stream of requests stays open: its end would be a detach.
-    let first = AttachRequest { job: args.job, ..AttachRequest::default() };
+    let first = AttachRequest {
+        job: args.job,
+        ..AttachRequest::default()
+    };
     let requests = tokio_stream::once(first).chain(tokio_stream::pending());
-    let mut events =
-        client.attach(requests).await.map_err(|status| refusal("read the log", &status))?.into_inner();
+    let mut events = client
+        .attach(requests)
+        .await
+        .map_err(|status| refusal("read the log", &status))?
+        .into_inner();
     loop {
         let next = if args.follow || has_ended(&info) {
             events.message().await
@@ -59,9 +71,13 @@ pub async fn run(args: Args) -> Result<u8> {
         match event.and_then(|event| event.event) {
             Some(job_event::Event::State(state)) => info = state,
             Some(job_event::Event::Output(chunk)) => {
-                reporter.output(&chunk).context("cannot write the job's output")?;
+                reporter
+                    .output(&chunk)
+                    .context("cannot write the job's output")?;
             }
-            Some(job_event::Event::Finished(end)) if args.follow => return Ok(reporter.finish(&info, &end)?),
+            Some(job_event::Event::Finished(end)) if args.follow => {
+                return Ok(reporter.finish(&info, &end)?);
+            }
             Some(job_event::Event::Finished(_)) | None => return Ok(0),
         }
     }

@@ -19,11 +19,19 @@ mod worker;
 mod workers;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
+
+/// The version, with the compilers this binary has.
+const VERSION: &str = if cfg!(feature = "llvm") {
+    concat!(env!("CARGO_PKG_VERSION"), " (tiers: cranelift, llvm)")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), " (tiers: cranelift)")
+};
 
 /// Runs unmodified MPI programs, compiled to Wasm, over a cluster of workers.
 #[derive(Parser)]
-#[command(name = "faabric", version, propagate_version = true, subcommand_required = true)]
+#[command(name = "faabric", version = VERSION, propagate_version = true, subcommand_required = true)]
 struct Cli {
     /// Log more on stderr: -v for what happens, -vv for every step. FAABRIC_LOG takes a filter.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -99,7 +107,10 @@ fn main() -> ExitCode {
 
 /// Runs a command that only asks the planner something.
 fn block_on(command: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
 }
 
 fn start_logging(verbose: u8) {
@@ -110,5 +121,9 @@ fn start_logging(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FAABRIC_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Arguments of `faabric planner`; what is not given comes from the file, then from the defaults.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Configuration file (TOML); --dump-config shows its keys
     #[arg(long, env = "FAABRIC_PLANNER_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the configuration is wrong, the port is in use or the store cannot be opened.
-pub fn run(args: Args) -> Result<u8> {
+pub(crate) fn run(args: Args) -> Result<u8> {
     let mut config: Config = cluster::config_from(args.config.as_deref())?;
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -49,8 +49,12 @@ pub fn run(args: Args) -> Result<u8> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
     runtime.block_on(async {
         let service = Service::bind(config).await?;
-        eprintln!("faabric: planner listens on http://{}", service.local_addr());
-        args.lifetime.announce(&format!("http://{}", service.local_addr()))?;
+        eprintln!(
+            "faabric: planner listens on http://{}",
+            service.local_addr()
+        );
+        args.lifetime
+            .announce(&format!("http://{}", service.local_addr()))?;
         service.run(args.lifetime.ended()?).await?;
         Ok(0)
     })

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Arguments of `faabric ps`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Finished jobs too
     #[arg(short, long)]
     all: bool,
@@ -23,10 +23,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When the planner cannot be reached.
-pub async fn run(args: Args) -> Result<u8> {
+pub(crate) async fn run(args: Args) -> Result<u8> {
     let mut client = cluster::connect(args.planner.url()).await?;
-    let request = JobsRequest { all: args.all, jobs: Vec::new() };
-    let reply = client.jobs(request).await.map_err(|status| refusal("list the jobs", &status))?;
+    let request = JobsRequest {
+        all: args.all,
+        jobs: Vec::new(),
+    };
+    let reply = client
+        .jobs(request)
+        .await
+        .map_err(|status| refusal("list the jobs", &status))?;
     let jobs = reply.into_inner().jobs;
     if args.json {
         let all: Vec<_> = jobs.iter().map(to_json).collect();
@@ -43,9 +49,16 @@ fn to_row(job: &JobInfo) -> Vec<String> {
         Some(end) if end.code != 0 => format!("failed ({})", end.code),
         _ => state_name(job).to_owned(),
     };
-    let placed: Vec<String> =
-        job.placement.iter().map(|p| format!("{}:{}", p.worker, rank_ranges(&p.ranks))).collect();
-    let place = if placed.is_empty() { job.waiting_for.clone() } else { placed.join(" ") };
+    let placed: Vec<String> = job
+        .placement
+        .iter()
+        .map(|p| format!("{}:{}", p.worker, rank_ranges(&p.ranks)))
+        .collect();
+    let place = if placed.is_empty() {
+        job.waiting_for.clone()
+    } else {
+        placed.join(" ")
+    };
     vec![
         job.job.to_string(),
         job.name.clone(),
@@ -57,7 +70,7 @@ fn to_row(job: &JobInfo) -> Vec<String> {
 }
 
 /// A job as the listing commands print it.
-pub fn to_json(job: &JobInfo) -> serde_json::Value {
+pub(crate) fn to_json(job: &JobInfo) -> serde_json::Value {
     let finished = job.finished.as_ref().map(
         |end| json!({ "code": end.code, "reason": end.reason, "rank": end.rank, "worker": end.worker }),
     );

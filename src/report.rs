@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 /// The exit code of a command that could not do what it was asked.
-pub const CANNOT_RUN: u8 = 125;
+pub(crate) const CANNOT_RUN: u8 = 125;
 
 /// How output is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// As the ranks wrote it.
     Raw,
     /// Every line with `[job,rank]<stream>:` before it, as Open MPI's `--tag-output`.
@@ -21,22 +21,25 @@ pub enum Format {
 }
 
 /// Writes a job's output and result.
-pub struct Reporter {
+pub(crate) struct Reporter {
     format: Format,
     /// Per rank and stream, the start of a line whose end has not come yet.
     partial: HashMap<(u32, i32), Vec<u8>>,
 }
 
 impl Reporter {
-    pub fn new(format: Format) -> Self {
-        Self { format, partial: HashMap::new() }
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            partial: HashMap::new(),
+        }
     }
 
     /// Shows one chunk.
     ///
     /// # Errors
     /// When stdout or stderr is closed.
-    pub fn output(&mut self, chunk: &Output) -> io::Result<()> {
+    pub(crate) fn output(&mut self, chunk: &Output) -> io::Result<()> {
         match self.format {
             Format::Raw => write_to(chunk.stream, &chunk.data),
             Format::Tagged => self.tagged(chunk),
@@ -66,18 +69,30 @@ impl Reporter {
     ///
     /// # Errors
     /// When stdout or stderr is closed.
-    pub fn finish(&mut self, job: &JobInfo, end: &JobFinished) -> io::Result<u8> {
+    pub(crate) fn finish(&mut self, job: &JobInfo, end: &JobFinished) -> io::Result<u8> {
         for ((rank, stream), rest) in std::mem::take(&mut self.partial) {
             if !rest.is_empty() {
-                let chunk = Output { job: end.job, rank, stream, ..Output::default() };
+                let chunk = Output {
+                    job: end.job,
+                    rank,
+                    stream,
+                    ..Output::default()
+                };
                 write_to(stream, &tag_lines(&chunk, &[&rest[..], b"\n"].concat()))?;
             }
         }
         if self.format == Format::Json {
-            writeln!(io::stdout(), "{}", json!({ "result": result_json(job, end) }))?;
+            writeln!(
+                io::stdout(),
+                "{}",
+                json!({ "result": result_json(job, end) })
+            )?;
         } else if !end.reason.is_empty() {
             match end.rank {
-                Some(rank) => eprintln!("faabric: rank {rank} on worker {}: {}", end.worker, end.reason),
+                Some(rank) => eprintln!(
+                    "faabric: rank {rank} on worker {}: {}",
+                    end.worker, end.reason
+                ),
                 None => eprintln!("faabric: {}", end.reason),
             }
         }
@@ -87,7 +102,7 @@ impl Reporter {
 
 /// A job's exit code as a process's: the low eight bits, as a shell would see it,
 /// but never 0 for a code that is not 0.
-pub fn exit_code(code: i32) -> u8 {
+pub(crate) fn exit_code(code: i32) -> u8 {
     match (code & 0xff) as u8 {
         0 if code != 0 => 1,
         low => low,
@@ -112,7 +127,12 @@ fn result_json(job: &JobInfo, end: &JobFinished) -> serde_json::Value {
 }
 
 fn tag_lines(chunk: &Output, lines: &[u8]) -> Vec<u8> {
-    let tag = format!("[{},{}]<{}>:", chunk.job, chunk.rank, stream_name(chunk.stream));
+    let tag = format!(
+        "[{},{}]<{}>:",
+        chunk.job,
+        chunk.rank,
+        stream_name(chunk.stream)
+    );
     let mut out = Vec::with_capacity(lines.len() + tag.len() * 4);
     for line in lines.split_inclusive(|&byte| byte == b'\n') {
         out.extend_from_slice(tag.as_bytes());
@@ -122,7 +142,11 @@ fn tag_lines(chunk: &Output, lines: &[u8]) -> Vec<u8> {
 }
 
 fn stream_name(stream: i32) -> &'static str {
-    if stream == Stream::Stderr as i32 { "stderr" } else { "stdout" }
+    if stream == Stream::Stderr as i32 {
+        "stderr"
+    } else {
+        "stdout"
+    }
 }
 
 fn write_to(stream: i32, data: &[u8]) -> io::Result<()> {
@@ -149,7 +173,15 @@ mod tests {
 
     #[test]
     fn every_line_is_tagged_with_job_rank_and_stream() {
-        let chunk = Output { job: 7, rank: 3, stream: Stream::Stderr as i32, ..Output::default() };
-        assert_eq!(tag_lines(&chunk, b"a\nb\n"), b"[7,3]<stderr>:a\n[7,3]<stderr>:b\n");
+        let chunk = Output {
+            job: 7,
+            rank: 3,
+            stream: Stream::Stderr as i32,
+            ..Output::default()
+        };
+        assert_eq!(
+            tag_lines(&chunk, b"a\nb\n"),
+            b"[7,3]<stderr>:a\n[7,3]<stderr>:b\n"
+        );
     }
 }

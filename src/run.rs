@@ -10,7 +10,8 @@ use crate::cluster::{self, Client, Embedded, PlannerArgs};
 use crate::report::{Format, Reporter};
 use anyhow::{Context, Result, bail};
 use faabric_wire::proto::{
-    AttachRequest, CancelRequest, Dir, EnvVar, JobEvent, JobFinished, JobInfo, JobSpec, ModuleChunk, job_event,
+    AttachRequest, CancelRequest, Dir, EnvVar, JobEvent, JobFinished, JobInfo, JobSpec,
+    ModuleChunk, job_event,
 };
 use std::io::Read;
 use std::path::Path;
@@ -30,7 +31,7 @@ const CANCEL_FOR: Duration = Duration::from_secs(10);
 
 /// Arguments of `faabric run`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// MPI ranks to start
     #[arg(short = 'n', long = "ranks", visible_alias = "np", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     ranks: u32,
@@ -67,7 +68,12 @@ pub struct Args {
     #[command(flatten)]
     planner: PlannerArgs,
     /// The program, a Wasm module, and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "MODULE [ARGS]")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "MODULE [ARGS]"
+    )]
     command: Vec<String>,
 }
 
@@ -75,7 +81,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the job could not be run at all.
-pub fn run(args: Args) -> Result<u8> {
+pub(crate) fn run(args: Args) -> Result<u8> {
     let module = read_module(Path::new(&args.command[0]))?;
     let spec = job_spec(&args, &module)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
@@ -97,10 +103,17 @@ pub fn run(args: Args) -> Result<u8> {
 /// Enough slots that the job starts at once, and never fewer than the machine's cores.
 fn embedded_slots(args: &Args) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-    args.slots.unwrap_or_else(|| cores.max(args.ranks.div_ceil(args.workers)))
+    args.slots
+        .unwrap_or_else(|| cores.max(args.ranks.div_ceil(args.workers)))
 }
 
-async fn run_on(url: &str, args: &Args, spec: JobSpec, module: Vec<u8>, signals: Signals) -> Result<u8> {
+async fn run_on(
+    url: &str,
+    args: &Args,
+    spec: JobSpec,
+    module: Vec<u8>,
+    signals: Signals,
+) -> Result<u8> {
     let mut client = cluster::connect(url).await?;
     let job = submit(&mut client, spec, module).await?;
     let format = match (args.json, args.tag_output) {
@@ -123,7 +136,8 @@ async fn run_on(url: &str, args: &Args, spec: JobSpec, module: Vec<u8>, signals:
 /// Reads the module and refuses what is plainly none, so that nobody uploads an
 /// executable to learn that it should have been compiled with `faabric cc`.
 fn read_module(path: &Path) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the program {}", path.display()))?;
+    let bytes = std::fs::read(path)
+        .with_context(|| format!("cannot read the program {}", path.display()))?;
     if bytes.starts_with(b"\0asm") {
         return Ok(bytes);
     }
@@ -133,7 +147,10 @@ fn read_module(path: &Path) -> Result<Vec<u8>> {
         [b'#', b'!', ..] => "is a script",
         _ => "is not a Wasm module",
     };
-    bail!("{} {what}; build it with `faabric cc` or `faabric c++` instead of cc or mpicc", path.display())
+    bail!(
+        "{} {what}; build it with `faabric cc` or `faabric c++` instead of cc or mpicc",
+        path.display()
+    )
 }
 
 fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
@@ -141,12 +158,18 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
     if argv.get(1).is_some_and(|arg| arg == "--") {
         argv.remove(1);
     }
-    let name = Path::new(&argv[0]).file_name().map_or_else(|| argv[0].clone(), |n| n.to_string_lossy().into_owned());
+    let name = Path::new(&argv[0])
+        .file_name()
+        .map_or_else(|| argv[0].clone(), |n| n.to_string_lossy().into_owned());
     Ok(JobSpec {
         name,
         module: blake3::hash(module).to_hex().to_string(),
         args: argv,
-        env: args.env.iter().map(|entry| env_var(entry)).collect::<Result<_>>()?,
+        env: args
+            .env
+            .iter()
+            .map(|entry| env_var(entry))
+            .collect::<Result<_>>()?,
         dirs: dirs(&args.dirs)?,
         ranks: args.ranks,
         threads: args.threads,
@@ -158,11 +181,18 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
 
 fn env_var(entry: &str) -> Result<EnvVar> {
     if let Some((name, value)) = entry.split_once('=') {
-        return Ok(EnvVar { name: name.to_owned(), value: value.to_owned() });
+        return Ok(EnvVar {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
     }
-    let value = std::env::var(entry)
-        .with_context(|| format!("--env {entry}: this variable is not set here; give it a value with {entry}=VALUE"))?;
-    Ok(EnvVar { name: entry.to_owned(), value })
+    let value = std::env::var(entry).with_context(|| {
+        format!("--env {entry}: this variable is not set here; give it a value with {entry}=VALUE")
+    })?;
+    Ok(EnvVar {
+        name: entry.to_owned(),
+        value,
+    })
 }
 
 /// The current folder, as `.` and under its own name, and what `--dir` adds.
@@ -170,8 +200,16 @@ fn dirs(requested: &[String]) -> Result<Vec<Dir>> {
     let here = std::env::current_dir().context("the current folder is gone")?;
     let here = path_text(&here)?;
     let mut dirs = vec![
-        Dir { host: here.clone(), guest: ".".to_owned(), read_only: false },
-        Dir { host: here.clone(), guest: here, read_only: false },
+        Dir {
+            host: here.clone(),
+            guest: ".".to_owned(),
+            read_only: false,
+        },
+        Dir {
+            host: here.clone(),
+            guest: here,
+            read_only: false,
+        },
     ];
     for entry in requested {
         let (pair, read_only) = match entry.strip_suffix(":ro") {
@@ -179,17 +217,24 @@ fn dirs(requested: &[String]) -> Result<Vec<Dir>> {
             None => (entry.as_str(), false),
         };
         let (host, guest) = pair.split_once(':').unwrap_or((pair, pair));
-        let path = std::fs::canonicalize(host).with_context(|| format!("--dir {entry}: cannot use {host}"))?;
+        let path = std::fs::canonicalize(host)
+            .with_context(|| format!("--dir {entry}: cannot use {host}"))?;
         if guest.is_empty() {
             bail!("--dir {entry}: the guest's name of the folder is empty; write HOST:GUEST");
         }
-        dirs.push(Dir { host: path_text(&path)?, guest: guest.to_owned(), read_only });
+        dirs.push(Dir {
+            host: path_text(&path)?,
+            guest: guest.to_owned(),
+            read_only,
+        });
     }
     Ok(dirs)
 }
 
 fn path_text(path: &Path) -> Result<String> {
-    let text = path.to_str().with_context(|| format!("the folder {} has a name that is not UTF-8", path.display()))?;
+    let text = path
+        .to_str()
+        .with_context(|| format!("the folder {} has a name that is not UTF-8", path.display()))?;
     Ok(text.to_owned())
 }
 
@@ -200,10 +245,20 @@ async fn submit(client: &mut Client, spec: JobSpec, module: Vec<u8>) -> Result<u
         Err(status) if status.code() == tonic::Code::NotFound => {}
         Err(status) => return Err(refused(&status)),
     }
-    let chunks: Vec<ModuleChunk> =
-        module.chunks(MODULE_CHUNK).map(|data| ModuleChunk { data: data.to_vec() }).collect();
-    client.put_module(tokio_stream::iter(chunks)).await.map_err(|status| refused(&status))?;
-    let reply = client.submit(spec).await.map_err(|status| refused(&status))?;
+    let chunks: Vec<ModuleChunk> = module
+        .chunks(MODULE_CHUNK)
+        .map(|data| ModuleChunk {
+            data: data.to_vec(),
+        })
+        .collect();
+    client
+        .put_module(tokio_stream::iter(chunks))
+        .await
+        .map_err(|status| refused(&status))?;
+    let reply = client
+        .submit(spec)
+        .await
+        .map_err(|status| refused(&status))?;
     Ok(reply.into_inner().job)
 }
 
@@ -233,10 +288,16 @@ impl Follower {
     async fn follow(&mut self, mut signals: Signals) -> Result<u8> {
         let mut lost_since: Option<Instant> = None;
         loop {
-            match self.follow_connection(&mut signals, &mut lost_since).await? {
+            match self
+                .follow_connection(&mut signals, &mut lost_since)
+                .await?
+            {
                 Pause::Finished(end) => return Ok(self.reporter.finish(&self.info, &end)?),
                 Pause::ConnectionLost(status) => {
-                    if matches!(status.code(), tonic::Code::NotFound | tonic::Code::InvalidArgument) {
+                    if matches!(
+                        status.code(),
+                        tonic::Code::NotFound | tonic::Code::InvalidArgument
+                    ) {
                         bail!("job {} is lost: {}", self.job, status.message());
                     }
                     let since = *lost_since.get_or_insert_with(Instant::now);
@@ -244,7 +305,9 @@ impl Follower {
                         bail!(
                             "the planner at {} does not answer any more ({}); job {} may still be running: \
                              `faabric ps` tells once the planner is back",
-                            self.url, status.message(), self.job
+                            self.url,
+                            status.message(),
+                            self.job
                         );
                     }
                     tracing::info!("lost the planner ({}), trying again", status.message());
@@ -260,8 +323,15 @@ impl Follower {
         lost_since: &mut Option<Instant>,
     ) -> Result<Pause> {
         let (requests, outbound) = mpsc::channel(4);
-        let first = AttachRequest { job: self.job, from_offset: self.seen, ..AttachRequest::default() };
-        requests.send(first).await.context("the channel is new and has room")?;
+        let first = AttachRequest {
+            job: self.job,
+            from_offset: self.seen,
+            ..AttachRequest::default()
+        };
+        requests
+            .send(first)
+            .await
+            .context("the channel is new and has room")?;
         let mut events = match self.client.attach(ReceiverStream::new(outbound)).await {
             Ok(reply) => reply.into_inner(),
             Err(status) => return Ok(Pause::ConnectionLost(status)),
@@ -308,7 +378,9 @@ impl Follower {
                 // A reconnect may repeat a chunk; showing it twice would be wrong.
                 if chunk.offset >= self.seen {
                     self.seen = chunk.offset + 1;
-                    self.reporter.output(&chunk).context("cannot write the job's output")?;
+                    self.reporter
+                        .output(&chunk)
+                        .context("cannot write the job's output")?;
                 }
             }
             Some(job_event::Event::Finished(end)) => return Ok(Some(end)),
@@ -318,9 +390,16 @@ impl Follower {
     }
 
     async fn cancel(&mut self, signal: &str) {
-        let request = CancelRequest { job: self.job, reason: format!("interrupted by {signal}") };
+        let request = CancelRequest {
+            job: self.job,
+            reason: format!("interrupted by {signal}"),
+        };
         if let Err(status) = self.client.cancel(request).await {
-            eprintln!("faabric: cannot cancel job {}: {}", self.job, status.message());
+            eprintln!(
+                "faabric: cannot cancel job {}: {}",
+                self.job,
+                status.message()
+            );
         }
     }
 }

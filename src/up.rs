@@ -19,7 +19,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Arguments of `faabric up`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Workers to start
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024))]
     workers: u32,
@@ -41,8 +41,10 @@ pub struct Args {
 ///
 /// # Errors
 /// When a service does not start.
-pub fn run(args: Args) -> Result<u8> {
-    let mut cluster = Cluster { children: Vec::new() };
+pub(crate) fn run(args: Args) -> Result<u8> {
+    let mut cluster = Cluster {
+        children: Vec::new(),
+    };
     let url = cluster.start_planner(&args)?;
     for index in 0..args.workers {
         cluster.start_worker(&args, index, &url)?;
@@ -51,7 +53,10 @@ pub fn run(args: Args) -> Result<u8> {
     let outcome = runtime.block_on(async {
         let mut client = cluster::connect(&url).await?;
         cluster.wait_until_ready(&mut client, args.workers).await?;
-        eprintln!("faabric: {} workers are ready; Ctrl-C ends the cluster. In another shell:", args.workers);
+        eprintln!(
+            "faabric: {} workers are ready; Ctrl-C ends the cluster. In another shell:",
+            args.workers
+        );
         println!("export FAABRIC_PLANNER={url}");
         cluster.watch().await
     });
@@ -73,7 +78,10 @@ struct Cluster {
 impl Cluster {
     fn start_planner(&mut self, args: &Args) -> Result<String> {
         let mut command = service("planner")?;
-        command.arg("--listen").arg(&args.listen).stdout(Stdio::piped());
+        command
+            .arg("--listen")
+            .arg(&args.listen)
+            .stdout(Stdio::piped());
         if let Some(policy) = &args.policy {
             command.arg("--policy").arg(policy);
         }
@@ -81,10 +89,18 @@ impl Cluster {
             command.arg("--data-dir").arg(data_dir);
         }
         let mut process = command.spawn().context("cannot start the planner")?;
-        let stdout = process.stdout.take().context("the planner's stdout is piped")?;
-        self.children.push(Service { name: "planner".to_owned(), process });
+        let stdout = process
+            .stdout
+            .take()
+            .context("the planner's stdout is piped")?;
+        self.children.push(Service {
+            name: "planner".to_owned(),
+            process,
+        });
         let mut address = String::new();
-        BufReader::new(stdout).read_line(&mut address).context("cannot hear from the planner")?;
+        BufReader::new(stdout)
+            .read_line(&mut address)
+            .context("cannot hear from the planner")?;
         if address.is_empty() {
             bail!("the planner did not start; it says why above");
         }
@@ -100,7 +116,9 @@ impl Cluster {
         if let Some(slots) = args.slots {
             command.arg("--slots").arg(slots.to_string());
         }
-        let process = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let process = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
         self.children.push(Service { name, process });
         Ok(())
     }
@@ -116,7 +134,10 @@ impl Cluster {
                 bail!("{name} ended while the cluster was starting; it says why above");
             }
             if start.elapsed() > READY_WITHIN {
-                bail!("the workers did not join the planner within {} s", READY_WITHIN.as_secs());
+                bail!(
+                    "the workers did not join the planner within {} s",
+                    READY_WITHIN.as_secs()
+                );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -143,7 +164,10 @@ impl Cluster {
 
     /// Removes one service that has ended and names it.
     fn ended(&mut self) -> Option<String> {
-        let index = self.children.iter_mut().position(|child| matches!(child.process.try_wait(), Ok(Some(_))))?;
+        let index = self
+            .children
+            .iter_mut()
+            .position(|child| matches!(child.process.try_wait(), Ok(Some(_))))?;
         Some(self.children.swap_remove(index).name)
     }
 

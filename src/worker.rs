@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Arguments of `faabric worker`; what is not given comes from the file, then from the defaults.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Configuration file (TOML); --dump-config shows its keys
     #[arg(long, env = "FAABRIC_WORKER_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the configuration is wrong or the planner refuses the worker.
-pub fn run(args: Args) -> Result<u8> {
+pub(crate) fn run(args: Args) -> Result<u8> {
     let mut config: Config = cluster::config_from(args.config.as_deref())?;
     if let Some(planner) = args.planner.planner {
         config.planner = planner;
@@ -70,7 +70,11 @@ pub fn run(args: Args) -> Result<u8> {
     let outcome = runtime.block_on(async {
         let worker = Worker::start(config).await?;
         let handle = worker.handle();
-        eprintln!("faabric: worker {} takes messages at {}", handle.name(), handle.data_address());
+        eprintln!(
+            "faabric: worker {} takes messages at {}",
+            handle.name(),
+            handle.data_address()
+        );
         worker.run(args.lifetime.ended()?).await?;
         Ok(0)
     });

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Arguments of `faabric workers`.
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(crate) struct Args {
     /// Print JSON: an array of workers
     #[arg(long)]
     json: bool,
@@ -20,9 +20,12 @@ pub struct Args {
 ///
 /// # Errors
 /// When the planner cannot be reached.
-pub async fn run(args: Args) -> Result<u8> {
+pub(crate) async fn run(args: Args) -> Result<u8> {
     let mut client = cluster::connect(args.planner.url()).await?;
-    let reply = client.workers(WorkersRequest {}).await.map_err(|status| refusal("list the workers", &status))?;
+    let reply = client
+        .workers(WorkersRequest {})
+        .await
+        .map_err(|status| refusal("list the workers", &status))?;
     let workers = reply.into_inner().workers;
     if args.json {
         let all: Vec<_> = workers.iter().map(to_json).collect();
@@ -30,7 +33,10 @@ pub async fn run(args: Args) -> Result<u8> {
         return Ok(0);
     }
     let rows: Vec<_> = workers.iter().map(to_row).collect();
-    print_table(&["WORKER", "STATE", "USED", "SLOTS", "SEEN", "ADDRESS"], &rows);
+    print_table(
+        &["WORKER", "STATE", "USED", "SLOTS", "SEEN", "ADDRESS"],
+        &rows,
+    );
     Ok(0)
 }
 

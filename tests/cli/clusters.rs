@@ -5,18 +5,32 @@ use std::process::Command;
 
 /// Sends `signal` (a name that kill(1) knows) to one process the test started.
 fn signal(process: u32, signal: &str) {
-    let status = Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap();
+    let status = Command::new("kill")
+        .args(["-s", signal, &process.to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
 #[test]
 fn a_job_runs_over_two_worker_processes() {
     let cluster = Cluster::start(2, 2);
-    let run = finish(cluster.command().args(["run", "-n", "4"]).arg(guest("ring.c"))).expect_code(0);
+    let run = finish(
+        cluster
+            .command()
+            .args(["run", "-n", "4"])
+            .arg(guest("ring.c")),
+    )
+    .expect_code(0);
     assert_eq!(run.stdout, "ring of 4: all sizes right\n");
     let jobs = cluster.jobs();
     assert_eq!(jobs.len(), 1);
-    assert_eq!(jobs[0]["placement"].as_array().unwrap().len(), 2, "{}", jobs[0]);
+    assert_eq!(
+        jobs[0]["placement"].as_array().unwrap().len(),
+        2,
+        "{}",
+        jobs[0]
+    );
 }
 
 #[test]
@@ -36,9 +50,19 @@ fn a_worker_killed_in_the_middle_fails_its_job_with_the_reason() {
     cluster.workers[1].kill();
     let failed = wait_with_output(job);
     assert_ne!(failed.code, 0);
-    assert!(failed.stderr.contains("w1"), "the reason does not name the worker: {}", failed.stderr);
+    assert!(
+        failed.stderr.contains("w1"),
+        "the reason does not name the worker: {}",
+        failed.stderr
+    );
     // The other worker is free again.
-    let run = finish(cluster.command().args(["run", "-n", "1"]).arg(guest("ring.c"))).expect_code(0);
+    let run = finish(
+        cluster
+            .command()
+            .args(["run", "-n", "1"])
+            .arg(guest("ring.c")),
+    )
+    .expect_code(0);
     assert_eq!(run.stdout, "ring of 1: all sizes right\n");
 }
 
@@ -53,7 +77,15 @@ fn a_planner_restarted_in_the_middle_loses_no_job() {
     let address = cluster.url().strip_prefix("http://").unwrap().to_owned();
     cluster.planner.kill();
     cluster.planner = Process::start(
-        faabric().args(["planner", "--supervised", "--listen", &address, "--data-dir"]).arg(data.path()),
+        faabric()
+            .args([
+                "planner",
+                "--supervised",
+                "--listen",
+                &address,
+                "--data-dir",
+            ])
+            .arg(data.path()),
     );
     let run = wait_with_output(job).expect_code(0);
     assert_eq!(run.stdout, "counted to the end with 2 ranks\n");
@@ -70,7 +102,11 @@ fn ctrl_c_ends_the_ranks_on_all_workers() {
     wait_until("the slots are free", || {
         let listing = finish(cluster.command().args(["workers", "--json"]));
         let workers: serde_json::Value = serde_json::from_str(&listing.stdout).ok()?;
-        workers.as_array()?.iter().all(|worker| worker["used"] == 0).then_some(())
+        workers
+            .as_array()?
+            .iter()
+            .all(|worker| worker["used"] == 0)
+            .then_some(())
     });
 }
 
@@ -87,7 +123,13 @@ fn cancel_ends_a_running_job() {
 #[test]
 fn the_log_of_a_finished_job_can_be_read_again() {
     let cluster = Cluster::start(1, 2);
-    finish(cluster.command().args(["run", "-n", "2"]).arg(guest("ring.c"))).expect_code(0);
+    finish(
+        cluster
+            .command()
+            .args(["run", "-n", "2"])
+            .arg(guest("ring.c")),
+    )
+    .expect_code(0);
     let number = cluster.jobs()[0]["job"].to_string();
     let logs = finish(cluster.command().args(["logs", &number])).expect_code(0);
     assert_eq!(logs.stdout, "ring of 2: all sizes right\n");

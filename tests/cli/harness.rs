@@ -15,7 +15,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A `faabric` command, sealed off from the caller's configuration.
 pub fn faabric() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faabric"));
-    for name in ["FAABRIC_PLANNER", "FAABRIC_LOG", "FAABRIC_POLICY", "FAABRIC_WORKER_SLOTS"] {
+    for name in [
+        "FAABRIC_PLANNER",
+        "FAABRIC_LOG",
+        "FAABRIC_POLICY",
+        "FAABRIC_WORKER_SLOTS",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());
@@ -24,7 +29,9 @@ pub fn faabric() -> Command {
 
 /// The source of a guest program in `tests/guest/`.
 fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/guest")
+        .join(name)
 }
 
 /// Compiles `tests/guest/NAME` (C or C++ by its ending) with extra `flags`, once.
@@ -40,9 +47,19 @@ pub fn guest_with(name: &str, flags: &[&str]) -> PathBuf {
     if !target.exists() {
         let driver = if name.ends_with(".c") { "cc" } else { "c++" };
         let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
-        let output =
-            faabric().arg(driver).args(["-O2", "-o"]).arg(&partial).arg(&source).args(flags).output().unwrap();
-        assert!(output.status.success(), "{name} does not compile:\n{}", String::from_utf8_lossy(&output.stderr));
+        let output = faabric()
+            .arg(driver)
+            .args(["-O2", "-o"])
+            .arg(&partial)
+            .arg(&source)
+            .args(flags)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{name} does not compile:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         std::fs::rename(&partial, &target).unwrap();
     }
     target
@@ -76,7 +93,11 @@ impl Finished {
     /// Asserts that the command ended with `code`, showing what it printed if not.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 }
@@ -88,8 +109,12 @@ pub fn finish(command: &mut Command) -> Finished {
 
 /// Runs a command to its end with `input` as its standard input.
 pub fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // A command that ends without reading its input closes the pipe: not an error here.
@@ -103,11 +128,19 @@ pub fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
 pub fn wait_with_output(mut child: Child) -> Finished {
     let stdout = read_in_background(child.stdout.take());
     let stderr = read_in_background(child.stderr.take());
-    let code = wait_until("the command ends", || child.try_wait().unwrap()).code().unwrap_or(-1);
-    Finished { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+    let code = wait_until("the command ends", || child.try_wait().unwrap())
+        .code()
+        .unwrap_or(-1);
+    Finished {
+        code,
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
+    }
 }
 
-fn read_in_background(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+fn read_in_background(
+    stream: Option<impl Read + Send + 'static>,
+) -> std::thread::JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
@@ -125,7 +158,10 @@ pub fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = ready() {
             return value;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} in vain until {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -140,10 +176,19 @@ pub struct Process {
 impl Process {
     /// Starts a supervised service and waits for the first line it prints.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { child, address: address.trim().to_owned() }
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self {
+            child,
+            address: address.trim().to_owned(),
+        }
     }
 
     /// Ends the process at once, as a machine that loses power would.
@@ -178,8 +223,14 @@ impl Cluster {
         command.args(["planner", "--supervised", "--listen", "127.0.0.1:0"]);
         configure(&mut command);
         let planner = Process::start(&mut command);
-        assert!(planner.address.starts_with("http://"), "the planner did not start");
-        let mut cluster = Self { planner, workers: Vec::new() };
+        assert!(
+            planner.address.starts_with("http://"),
+            "the planner did not start"
+        );
+        let mut cluster = Self {
+            planner,
+            workers: Vec::new(),
+        };
         for index in 0..workers {
             cluster.add_worker(&format!("w{index}"), slots);
         }
@@ -191,11 +242,28 @@ impl Cluster {
     pub fn add_worker(&mut self, name: &str, slots: u32) {
         let mut command = faabric();
         command
-            .args(["worker", "--supervised", "--listen", "127.0.0.1:0", "--file-root", "/"])
-            .args(["--name", name, "--planner", self.url(), "--slots", &slots.to_string()])
+            .args([
+                "worker",
+                "--supervised",
+                "--listen",
+                "127.0.0.1:0",
+                "--file-root",
+                "/",
+            ])
+            .args([
+                "--name",
+                name,
+                "--planner",
+                self.url(),
+                "--slots",
+                &slots.to_string(),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
-        self.workers.push(Process { child: command.spawn().unwrap(), address: String::new() });
+        self.workers.push(Process {
+            child: command.spawn().unwrap(),
+            address: String::new(),
+        });
     }
 
     /// Waits until as many workers are alive.
@@ -203,7 +271,11 @@ impl Cluster {
         wait_until("the workers have joined", || {
             let listing = finish(self.command().args(["workers", "--json"]));
             let workers: serde_json::Value = serde_json::from_str(&listing.stdout).ok()?;
-            let alive = workers.as_array()?.iter().filter(|worker| worker["alive"] == true).count();
+            let alive = workers
+                .as_array()?
+                .iter()
+                .filter(|worker| worker["alive"] == true)
+                .count();
             (alive == count).then_some(())
         });
     }
@@ -239,6 +311,11 @@ impl Cluster {
 
     /// Waits until a job is in `state`.
     pub fn wait_for_job(&self, state: &str) {
-        wait_until(&format!("a job is {state}"), || self.jobs().iter().any(|job| job["state"] == state).then_some(()));
+        wait_until(&format!("a job is {state}"), || {
+            self.jobs()
+                .iter()
+                .any(|job| job["state"] == state)
+                .then_some(())
+        });
     }
 }

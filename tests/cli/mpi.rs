@@ -5,11 +5,17 @@ use crate::harness::{faabric, finish, finish_with_input, guest};
 #[test]
 fn ranks_on_two_workers_exchange_messages_of_every_protocol() {
     for workers in ["1", "2"] {
-        let ring = finish(faabric().args(["run", "-n", "4", "--workers", workers, "--slots", "4"]).arg(guest("ring.c")))
-            .expect_code(0);
+        let ring = finish(
+            faabric()
+                .args(["run", "-n", "4", "--workers", workers, "--slots", "4"])
+                .arg(guest("ring.c")),
+        )
+        .expect_code(0);
         assert_eq!(ring.stdout, "ring of 4: all sizes right\n");
         let spread = finish(
-            faabric().args(["run", "-n", "4", "--workers", workers, "--policy", "spread"]).arg(guest("ring.c")),
+            faabric()
+                .args(["run", "-n", "4", "--workers", workers, "--policy", "spread"])
+                .arg(guest("ring.c")),
         )
         .expect_code(0);
         assert_eq!(spread.stdout, "ring of 4: all sizes right\n");
@@ -18,31 +24,63 @@ fn ranks_on_two_workers_exchange_messages_of_every_protocol() {
 
 #[test]
 fn the_exit_code_is_that_of_the_rank_that_failed_first() {
-    let failed = finish(faabric().args(["run", "-n", "3"]).arg(guest("endings.c")).arg("exit")).expect_code(7);
+    let failed = finish(
+        faabric()
+            .args(["run", "-n", "3"])
+            .arg(guest("endings.c"))
+            .arg("exit"),
+    )
+    .expect_code(7);
     assert!(failed.stderr.contains("rank 1"), "{}", failed.stderr);
 }
 
 #[test]
 fn abort_ends_every_rank_with_its_code() {
-    finish(faabric().args(["run", "-n", "4", "--workers", "2"]).arg(guest("endings.c")).arg("abort")).expect_code(42);
+    finish(
+        faabric()
+            .args(["run", "-n", "4", "--workers", "2"])
+            .arg(guest("endings.c"))
+            .arg("abort"),
+    )
+    .expect_code(42);
 }
 
 #[test]
 fn a_rank_that_leaves_without_finalize_fails_the_job_and_nobody_hangs() {
-    let failed = finish(faabric().args(["run", "-n", "3"]).arg(guest("endings.c")).arg("leave"));
+    let failed = finish(
+        faabric()
+            .args(["run", "-n", "3"])
+            .arg(guest("endings.c"))
+            .arg("leave"),
+    );
     assert_ne!(failed.code, 0);
     assert!(failed.stderr.contains("MPI_Finalize"), "{}", failed.stderr);
 }
 
 #[test]
 fn a_trap_ends_the_job_with_the_guests_backtrace() {
-    let failed = finish(faabric().args(["run", "-n", "2"]).arg(guest("endings.c")).arg("trap")).expect_code(134);
-    assert!(failed.stderr.contains("fall_over"), "no backtrace in: {}", failed.stderr);
+    let failed = finish(
+        faabric()
+            .args(["run", "-n", "2"])
+            .arg(guest("endings.c"))
+            .arg("trap"),
+    )
+    .expect_code(134);
+    assert!(
+        failed.stderr.contains("fall_over"),
+        "no backtrace in: {}",
+        failed.stderr
+    );
 }
 
 #[test]
 fn a_wrong_argument_is_an_mpi_error_that_names_the_function() {
-    let failed = finish(faabric().args(["run", "-n", "2"]).arg(guest("endings.c")).arg("bad-rank"));
+    let failed = finish(
+        faabric()
+            .args(["run", "-n", "2"])
+            .arg(guest("endings.c"))
+            .arg("bad-rank"),
+    );
     assert_ne!(failed.code, 0);
     assert!(failed.stderr.contains("MPI_Send"), "{}", failed.stderr);
 }
@@ -50,22 +88,47 @@ fn a_wrong_argument_is_an_mpi_error_that_names_the_function() {
 #[test]
 fn standard_input_goes_to_rank_0_alone() {
     let input = b"one line\nand another\n";
-    let echoed =
-        finish_with_input(faabric().args(["run", "-n", "3", "--workers", "2"]).arg(guest("echo.c")), input).expect_code(0);
-    assert_eq!(echoed.stdout, "rank 0 read 21 bytes in 2 lines\nranks 1.. read 0 bytes\n");
+    let echoed = finish_with_input(
+        faabric()
+            .args(["run", "-n", "3", "--workers", "2"])
+            .arg(guest("echo.c")),
+        input,
+    )
+    .expect_code(0);
+    assert_eq!(
+        echoed.stdout,
+        "rank 0 read 21 bytes in 2 lines\nranks 1.. read 0 bytes\n"
+    );
 }
 
 #[test]
 fn tagged_output_names_job_and_rank_on_every_line() {
-    let tagged = finish(faabric().args(["run", "-n", "2", "--tag-output"]).arg(guest("ring.c"))).expect_code(0);
+    let tagged = finish(
+        faabric()
+            .args(["run", "-n", "2", "--tag-output"])
+            .arg(guest("ring.c")),
+    )
+    .expect_code(0);
     assert_eq!(tagged.stdout, "[1,0]<stdout>:ring of 2: all sizes right\n");
 }
 
 #[test]
 fn json_output_is_one_object_a_line_and_ends_with_the_result() {
-    let run = finish(faabric().args(["run", "-n", "2", "--json"]).arg(guest("ring.c"))).expect_code(0);
-    let lines: Vec<serde_json::Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let text: String = lines.iter().filter_map(|line| line["text"].as_str()).collect();
+    let run = finish(
+        faabric()
+            .args(["run", "-n", "2", "--json"])
+            .arg(guest("ring.c")),
+    )
+    .expect_code(0);
+    let lines: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let text: String = lines
+        .iter()
+        .filter_map(|line| line["text"].as_str())
+        .collect();
     assert_eq!(text, "ring of 2: all sizes right\n");
     let result = &lines.last().unwrap()["result"];
     assert_eq!(result["code"], 0);
