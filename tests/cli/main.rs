@@ -2,6 +2,7 @@
 //! its own toolchain. One binary, a module a theme.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cache;
 mod clusters;
 mod harness;
 mod mpi;

@@ -140,3 +140,26 @@ fn more_ranks_than_cores_make_progress() {
     let run = finish(faabric().args(["run", "-n", "32"]).arg(guest("ring.c"))).expect_code(0);
     assert_eq!(run.stdout, "ring of 32: all sizes right\n");
 }
+
+#[test]
+fn a_message_of_more_than_two_gib_arrives_within_and_between_workers() {
+    for workers in ["1", "2"] {
+        let run = finish(
+            faabric()
+                .args([
+                    "run",
+                    "-n",
+                    "2",
+                    "--workers",
+                    workers,
+                    "--slots",
+                    "2",
+                    "--policy",
+                    "spread",
+                ])
+                .arg(guest("big_message.c")),
+        )
+        .expect_code(0);
+        assert_eq!(run.stdout, "2 GiB and 64 bytes: 0 errors\n");
+    }
+}
