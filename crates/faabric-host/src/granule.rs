@@ -151,7 +151,13 @@ impl Running {
             .collect();
         match function.call(&mut self.store, &args) {
             Ok(_) => Ok(()),
-            Err(error) => Err(trap::left(error, &self.shared, &self.fault)),
+            Err(error) => {
+                let thrown = error.to_exception().and_then(|exception| {
+                    let values = exception.payload(&mut self.store);
+                    Some(values.first()?.i32()?.cast_unsigned())
+                });
+                Err(trap::left(error, &self.shared, &self.fault, thrown))
+            }
         }
     }
 }

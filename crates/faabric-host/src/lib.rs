@@ -17,6 +17,7 @@ mod abi;
 mod cache;
 mod caller;
 mod config;
+mod cpp;
 mod ending;
 mod engine;
 mod error;

@@ -7,6 +7,7 @@
 //! | integer division by zero, overflow, bad conversion | 136 = 128 + SIGFPE |
 //! | memory out of bounds, stack overflow | 139 = 128 + SIGSEGV |
 
+use crate::cpp;
 use crate::ending::{Left, Reason, Stop};
 use crate::granule::Shared;
 use crate::module::Prepared;
@@ -29,10 +30,13 @@ const FRAMES: (usize, usize) = (24, 8);
 /// Effective addresses from here on are most likely a C stack that grew below 0.
 const WRAPPED_STACK: u64 = 0xff00_0000;
 
+/// From this many nested calls on, such an address is put down to recursion.
+const DEEP: usize = 64;
+
 /// The instance could not be made.
 pub(crate) fn not_started(error: InstantiationError, shared: &Shared, fault: &Fault) -> Left {
     match error {
-        InstantiationError::Start(error) => left(error, shared, fault),
+        InstantiationError::Start(error) => left(error, shared, fault, None),
         other => cannot_start(&other.to_string()),
     }
 }
@@ -45,8 +49,14 @@ pub(crate) fn cannot_start(why: &str) -> Left {
     })
 }
 
-/// Why the guest's code came to an end other than by returning.
-pub(crate) fn left(error: RuntimeError, shared: &Shared, fault: &Fault) -> Left {
+/// Why the guest's code came to an end other than by returning. `thrown` is the value of
+/// an exception that was not caught.
+pub(crate) fn left(
+    error: RuntimeError,
+    shared: &Shared,
+    fault: &Fault,
+    thrown: Option<u32>,
+) -> Left {
     match error.downcast_ref::<Stop>() {
         Some(Stop::Exit(code)) => {
             return Left::Because(Reason {
@@ -55,11 +65,11 @@ pub(crate) fn left(error: RuntimeError, shared: &Shared, fault: &Fault) -> Left 
             });
         }
         Some(Stop::Ended) => return Left::Ending,
-        Some(Stop::Callback(inner)) => return left(inner.clone(), shared, fault),
+        Some(Stop::Callback(inner)) => return left(inner.clone(), shared, fault, None),
         Some(Stop::Trap(_)) | None => {}
     }
     let trace = backtrace(error.trace(), &shared.prepared);
-    match cause(error, shared, fault) {
+    match cause(error, shared, fault, thrown) {
         Some((code, what)) => Left::Because(Reason {
             code,
             text: Some(format!("{what}{trace}")),
@@ -69,11 +79,21 @@ pub(crate) fn left(error: RuntimeError, shared: &Shared, fault: &Fault) -> Left 
 }
 
 /// Exit code and words; `None` for an interrupt, whose reason is known elsewhere.
-fn cause(error: RuntimeError, shared: &Shared, fault: &Fault) -> Option<(i32, String)> {
+fn cause(
+    error: RuntimeError,
+    shared: &Shared,
+    fault: &Fault,
+    thrown: Option<u32>,
+) -> Option<(i32, String)> {
     if error.is_exception() {
-        let what = "an exception was thrown and not caught (C++: no catch on the way up)";
-        return Some((ABORT, what.to_owned()));
+        let cpp = thrown.and_then(|thrown| cpp::describe(&shared.memory, thrown));
+        let what = match cpp {
+            Some(what) => format!("uncaught C++ exception: {what}"),
+            None => "an exception was thrown and not caught".to_owned(),
+        };
+        return Some((ABORT, what));
     }
+    let depth = error.trace().len();
     let message = error.message();
     let Some(code) = error.to_trap() else {
         return Some((ABORT, message));
@@ -85,7 +105,7 @@ fn cause(error: RuntimeError, shared: &Shared, fault: &Fault) -> Option<(i32, St
             "stack overflow: the guest's calls are nested too deeply (endless recursion?)"
                 .to_owned(),
         ),
-        TrapCode::HeapAccessOutOfBounds => (MEMORY, out_of_bounds(shared, fault)),
+        TrapCode::HeapAccessOutOfBounds => (MEMORY, out_of_bounds(shared, fault, depth)),
         TrapCode::HeapMisaligned | TrapCode::UnalignedAtomic => (
             MEMORY,
             "an atomic memory access at an address that is not aligned".to_owned(),
@@ -123,7 +143,7 @@ fn cause(error: RuntimeError, shared: &Shared, fault: &Fault) -> Option<(i32, St
     Some((exit, what))
 }
 
-fn out_of_bounds(shared: &Shared, fault: &Fault) -> String {
+fn out_of_bounds(shared: &Shared, fault: &Fault, depth: usize) -> String {
     let size = shared.memory.size();
     let at = fault
         .address()
@@ -131,9 +151,16 @@ fn out_of_bounds(shared: &Shared, fault: &Fault) -> String {
     let Some(at) = at else {
         return format!("memory access out of bounds: the guest has {size} bytes of memory");
     };
-    let hint = if (WRAPPED_STACK..=u64::from(u32::MAX)).contains(&at) {
-        "; the address is just below 0: a null pointer with a negative offset, or the C stack \
-         overflowed (link with -Wl,-z,stack-size=<bytes>)"
+    let below_zero = (WRAPPED_STACK..=u64::from(u32::MAX)).contains(&at);
+    if below_zero && depth >= DEEP {
+        return format!(
+            "stack overflow: {depth} calls deep, the guest's C stack is full (endless recursion? \
+             else link with -Wl,-z,stack-size=<bytes>)"
+        );
+    }
+    let hint = if below_zero {
+        "; the address is just below 0: a null pointer with a negative offset, or an array on the \
+         C stack that is too large for it (link with -Wl,-z,stack-size=<bytes>)"
     } else {
         ""
     };
