@@ -1,15 +1,16 @@
 //! Directories: `fd_readdir`.
 //!
 //! The guest passes a cookie and a buffer; we fill the buffer with entries that follow the
-//! cookie, the last one cut off when it does not fit. Cookies are the kernel's own
-//! (`d_off`): they stay valid while entries come and go, so `telldir`, `seekdir`, and
-//! removing files while walking a directory work as on Linux.
+//! cookie, the last one cut off when it does not fit.
 //!
 //! ```text
-//!  getdents batch:  [a][b][c][d]...     guest asked: cookie after b
-//!                         ^ position    -> goes on here without a system call
-//!  any other cookie -> lseek(cookie), next batch
+//!  getdents batch:   [a][b][c][d]...      guest asks for what follows cookie 2 (b)
+//!  kernel's marks:    17 93 54 71           ^ position: goes on here without a system call
+//!  cookies:            1  2  3  4         any other cookie -> lseek(its mark), next batch
 //! ```
+//! The kernel's marks (`d_off`) stay valid while entries come and go; so `telldir`, `seekdir`,
+//! and removing files while walking a directory work as on Linux. But they are hashes of 63
+//! bits, and a position of `telldir` has the 32 of the guest's `long`: cookies count from 1.
 
 use super::path::Place;
 use super::types::{DIRENT_SIZE, Errno, encode_dirent};
@@ -28,9 +29,11 @@ pub(super) struct Directory {
 /// Where `fd_readdir` stands.
 struct Walk {
     entries: rustix::fs::Dir,
-    /// The cookie of the entry that comes next.
+    /// The kernel's mark behind each entry seen: that of cookie 1, 2, ...
+    marks: Vec<i64>,
+    /// The cookie that the next entry follows; 0 at the start.
     position: u64,
-    /// That entry, when it was read but did not fit.
+    /// The next entry, when it was read but did not fit.
     pending: Option<DirEntry>,
 }
 
@@ -58,6 +61,7 @@ impl Directory {
             Some(walk) => walk,
             none => none.insert(Walk {
                 entries: rustix::fs::Dir::read_from(&self.host)?,
+                marks: Vec::new(),
                 position: 0,
                 pending: None,
             }),
@@ -70,8 +74,9 @@ impl Directory {
         };
         while out.left > 0 {
             let Some(entry) = walk.next()? else { break };
-            if out.put(&self.encode(&entry), entry.file_name().to_bytes())? {
-                walk.position = entry.offset().cast_unsigned();
+            let cookie = walk.cookie_after(&entry);
+            if out.put(&self.encode(&entry, cookie), entry.file_name().to_bytes())? {
+                walk.position = cookie;
             } else {
                 walk.pending = Some(entry);
             }
@@ -79,32 +84,52 @@ impl Directory {
         Ok(len - out.left)
     }
 
-    fn encode(&self, entry: &DirEntry) -> [u8; DIRENT_SIZE] {
+    fn encode(&self, entry: &DirEntry, cookie: u64) -> [u8; DIRENT_SIZE] {
         let name = entry.file_name().to_bytes();
         // What lies above a preopened directory is not the guest's to know.
         let hidden = name == b".." && self.place.is_preopen();
         let ino = if hidden { 0 } else { entry.ino() };
-        encode_dirent(
-            entry.offset().cast_unsigned(),
-            ino,
-            name.len() as u32,
-            entry.file_type().into(),
-        )
+        encode_dirent(cookie, ino, name.len() as u32, entry.file_type().into())
     }
 }
 
 impl Walk {
     /// Makes the entry after `cookie` the next one.
     fn go_to(&mut self, cookie: u64) -> Result<(), Errno> {
-        // Cookie 0 reads the directory anew: that is what `rewinddir` is for.
         if cookie == self.position && cookie != 0 {
             return Ok(());
         }
-        let offset = i64::try_from(cookie).map_err(|_| Errno::INVAL)?;
-        self.entries.seek(offset)?;
-        self.position = cookie;
+        let seen = usize::try_from(cookie).ok().and_then(|n| n.checked_sub(1));
+        if let Some(mark) = seen.and_then(|index| self.marks.get(index)) {
+            self.entries.seek(*mark)?;
+            self.position = cookie;
+            self.pending = None;
+            return Ok(());
+        }
+        // 0 reads the directory anew: that is what `rewinddir` is for. A cookie never
+        // given here is from before the Granule moved: as many entries are passed over.
+        self.entries.seek(0)?;
+        self.marks.clear();
+        self.position = 0;
         self.pending = None;
+        while self.position < cookie {
+            let Some(entry) = self.next()? else { break };
+            self.position = self.cookie_after(&entry);
+        }
         Ok(())
+    }
+
+    /// The cookie of the place behind `entry`, the one that follows `position`.
+    fn cookie_after(&mut self, entry: &DirEntry) -> u64 {
+        let mark = entry.offset();
+        let known = self.marks.iter().skip(self.position as usize);
+        match (self.position + 1..).zip(known).find(|(_, m)| **m == mark) {
+            Some((cookie, _)) => cookie,
+            None => {
+                self.marks.push(mark);
+                self.marks.len() as u64
+            }
+        }
     }
 
     fn next(&mut self) -> Result<Option<DirEntry>, Errno> {

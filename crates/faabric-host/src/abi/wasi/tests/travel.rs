@@ -64,6 +64,19 @@ fn files_go_on_where_they_were() {
 }
 
 #[test]
+fn a_directory_is_read_on_from_where_it_was() {
+    let guest = Guest::new();
+    for index in 0..50 {
+        std::fs::write(guest.host(&format!("f{index}")), "").unwrap();
+    }
+    let all = guest.list(ROOT, 4096);
+    let next = moved(&guest, &guest.process.wasi.describe().unwrap());
+    let (rest, _) = next.readdir(ROOT, 4096, all[30].next).unwrap();
+    assert_eq!(rest.len(), all.len() - 31);
+    assert_eq!(rest[0].name, all[31].name);
+}
+
+#[test]
 fn rights_and_access_are_kept() {
     let guest = Guest::new();
     std::fs::write(guest.host("f"), "content").unwrap();
