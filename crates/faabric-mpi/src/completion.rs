@@ -347,6 +347,15 @@ impl Rank {
         self.world.check()
     }
 
+    /// Whether an operation of the request is under way or waits to be completed:
+    /// `MPI_Request_get_status_any` passes over the others.
+    ///
+    /// # Errors
+    /// `MPI_ERR_REQUEST` for what is no request.
+    pub fn is_active(&self, request: RequestHandle) -> Result<bool> {
+        Ok(!matches!(self.look(request)?, Look::Inactive))
+    }
+
     /// `MPI_Request_get_status` (MPI 4.1, section 3.7.6): as [`Rank::test`], but the
     /// request stays.
     ///

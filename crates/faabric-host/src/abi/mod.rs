@@ -39,17 +39,17 @@ macro_rules! functions {
 }
 pub(crate) use functions;
 
-/// Every import module with its functions.
-pub(crate) const MODULES: &[(&str, &[Import])] = &[
-    ("wasi_snapshot_preview1", wasi::FUNCTIONS),
-    ("wasi", thread::FUNCTIONS),
+/// Every import module with its functions, in one list or several.
+pub(crate) const MODULES: &[(&str, &[&[Import]])] = &[
+    ("wasi_snapshot_preview1", &[wasi::FUNCTIONS]),
+    ("wasi", &[thread::FUNCTIONS]),
     ("mpi", mpi::FUNCTIONS),
-    ("faabric", wasi::FAABRIC_FUNCTIONS),
+    ("faabric", &[wasi::FAABRIC_FUNCTIONS]),
 ];
 
 /// How to make function `name` of import module `module`, if there is one.
 pub(crate) fn find(module: &str, name: &str) -> Option<Make> {
-    let (_, functions) = MODULES.iter().find(|(m, _)| *m == module)?;
-    let (_, make) = functions.iter().find(|(n, _)| *n == name)?;
+    let (_, lists) = MODULES.iter().find(|(m, _)| *m == module)?;
+    let (_, make) = lists.iter().copied().flatten().find(|(n, _)| *n == name)?;
     Some(*make)
 }

@@ -11,6 +11,7 @@
 
 mod array;
 mod bounds;
+mod calls;
 mod constructor;
 mod envelope;
 mod external;
@@ -23,6 +24,7 @@ mod transfer;
 mod tests;
 
 pub use array::{Darray, Order, Subarray};
+pub use calls::Packed;
 pub use constructor::{Constructor, Counts};
 pub use envelope::{Contents, Envelope};
 pub use primitive::{Family, Primitive, Repr, Scalar};

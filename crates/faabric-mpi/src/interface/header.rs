@@ -66,8 +66,8 @@ fn prototypes() -> String {
             ..
         } = f;
         let import = match f.support {
-            Support::Guest => String::new(),
-            _ => format!(" MPI_IMPORT(\"{name}\")"),
+            Support::Guest | Support::Unsupported => String::new(),
+            Support::Host => format!(" MPI_IMPORT(\"{name}\")"),
         };
         writeln!(text, "{returns} {name}({parameters});").unwrap();
         writeln!(text, "{returns} P{name}({parameters}){import};").unwrap();
@@ -95,26 +95,49 @@ fn header() -> String {
 fn stubs() -> String {
     let mut text = format!(
         "/* The profiling interface: each PMPI_X is an import of the host, each MPI_X a weak\n \
-         * function that calls it, which a tool may define itself.\n *\n * {GENERATED} */\n\n\
+         * function that calls it, which a tool may define itself. What is not supported yet\n \
+         * links, and raises an error when it is called.\n *\n * {GENERATED} */\n\n\
          #include <mpi.h>\n\n\
-         #define WEAK __attribute__((weak))\n"
+         #pragma clang diagnostic ignored \"-Wunused-parameter\"\n\n\
+         #define WEAK __attribute__((weak))\n\n\
+         int faabric_unsupported(const char *name, MPI_Comm comm)\n    \
+         MPI_IMPORT(\"faabric_unsupported\");\n"
     );
-    for f in functions().iter().filter(|f| f.support != Support::Guest) {
-        let Function {
-            returns,
-            name,
-            parameters,
-            ..
-        } = f;
-        let arguments: Vec<_> = f.parameters().map(|p| p.name()).collect();
-        writeln!(
-            text,
-            "\nWEAK {returns} {name}({parameters}) {{ return P{name}({}); }}",
-            arguments.join(", ")
-        )
-        .unwrap();
+    for f in functions() {
+        text.push_str(&match f.support {
+            Support::Guest => continue,
+            Support::Host => stub(f),
+            Support::Unsupported => unsupported(f),
+        });
     }
     text
+}
+
+fn stub(f: &Function) -> String {
+    let Function {
+        returns,
+        name,
+        parameters,
+        ..
+    } = f;
+    let arguments: Vec<_> = f.parameters().map(|p| p.name()).collect();
+    let arguments = arguments.join(", ");
+    format!("\nWEAK {returns} {name}({parameters}) {{ return P{name}({arguments}); }}\n")
+}
+
+fn unsupported(f: &Function) -> String {
+    let Function {
+        returns,
+        name,
+        parameters,
+        ..
+    } = f;
+    let comm = f.communicator().and_then(|i| f.parameters().nth(i));
+    let comm = comm.map_or("MPI_COMM_SELF", |comm| comm.name());
+    format!(
+        "\n{returns} P{name}({parameters})\n{{\n    return faabric_unsupported(\"{name}\", {comm});\n}}\n\
+         {returns} {name}({parameters}) __attribute__((weak, alias(\"P{name}\")));\n"
+    )
 }
 
 fn check(path: &str, expected: &str) {

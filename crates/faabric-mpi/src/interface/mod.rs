@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! functions.txt --+--> guest/include/mpi.h      prototypes (with the constants of abi.rs)
-//!                 +--> guest/mpi/stubs.c        weak MPI_X over the imported PMPI_X
+//!                 +--> guest/mpi/stubs.c        weak MPI_X over the imported PMPI_X; errors
 //!                 +--> faabric-host abi/mpi     which imports exist, with which types
 //! ```
 //! The generated files are checked in; a test fails when they are not up to date.
