@@ -146,3 +146,135 @@ impl<'a> Reader<'a> {
 
 // A header must fit a frame whose buffer it shares.
 const _: () = assert!(BUFFER >= MAX_FRAME && MAX_HEADER < MAX_FRAME);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::fabric::{LinkError, Sink};
+    use crate::id::{JobId, Rank};
+    use parking_lot::Mutex;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const JOB: JobId = JobId(3);
+
+    /// Keeps whole packets, and streams that came to their end.
+    #[derive(Clone, Default)]
+    struct Ear(Arc<Mutex<Vec<Vec<u8>>>>);
+
+    struct Bucket(Ear, Vec<u8>);
+
+    impl Sink for Ear {
+        fn deliver(&self, _: Rank, header: &[u8], payload: &[u8]) {
+            self.0.lock().push([header, payload].concat());
+        }
+        fn open(&self, _: Rank, header: &[u8], _: u64) -> Box<dyn Drain> {
+            Box::new(Bucket(self.clone(), header.to_vec()))
+        }
+        fn lost(&self, _: &LinkError) {}
+    }
+
+    impl Drain for Bucket {
+        fn write(&mut self, bytes: &[u8]) {
+            self.1.extend_from_slice(bytes);
+        }
+        fn end(self: Box<Self>) {
+            self.0.0.lock().push(self.1);
+        }
+    }
+
+    /// Yields its bytes in reads of the given sizes, over and over.
+    struct Dribble<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
+
+    impl Read for Dribble<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let most = self.1.next().copied().unwrap_or(1).max(1);
+            let most = most.min(buf.len());
+            self.0.read(&mut buf[..most])
+        }
+    }
+
+    fn read(bytes: &[u8], sizes: &[usize]) -> (Vec<Vec<u8>>, String) {
+        let jobs = Jobs::new(0, Duration::ZERO);
+        let ear = Ear::default();
+        assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
+        let why = Reader::new(&jobs).run(Dribble(bytes, sizes.iter().cycle()));
+        let packets = ear.0.lock().clone();
+        (packets, why.to_string())
+    }
+
+    /// Packets whole (one payload) or in pieces, as frames, with what is to come out.
+    fn traffic(packets: &[(Vec<u8>, Vec<Vec<u8>>)]) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let (mut bytes, mut expected, mut sequence) = (Vec::new(), Vec::new(), 0);
+        for (number, (header, pieces)) in packets.iter().enumerate() {
+            let mut put = |kind, total: usize, header: &[u8], payload: &[u8]| {
+                let whole = kind == Kind::Whole;
+                let frame = Frame {
+                    sequence,
+                    job: JOB,
+                    total: total as u64,
+                    to: Rank(0),
+                    packet: if whole { 0 } else { number as u32 + 1 },
+                    length: payload.len() as u32,
+                    header: header.len() as u16,
+                    kind,
+                };
+                sequence += 1;
+                bytes.extend([&frame.encode()[..], header, payload].concat());
+            };
+            match pieces.as_slice() {
+                [payload] => put(Kind::Whole, payload.len(), header, payload),
+                pieces => {
+                    put(Kind::Open, pieces.iter().map(Vec::len).sum(), header, &[]);
+                    for (at, piece) in pieces.iter().enumerate() {
+                        let last = at + 1 == pieces.len();
+                        put(if last { Kind::Last } else { Kind::Piece }, 0, &[], piece);
+                    }
+                }
+            }
+            expected.push([header.clone(), pieces.concat()].concat());
+        }
+        (bytes, expected)
+    }
+
+    fn packets() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<Vec<u8>>)>> {
+        let bytes = |range| prop::collection::vec(any::<u8>(), range);
+        let pieces = prop::collection::vec(bytes(1..3_000), 1..5);
+        prop::collection::vec((bytes(0..MAX_HEADER), pieces), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn packets_come_out_however_the_bytes_come_in(
+            packets in packets(), sizes in prop::collection::vec(1..5_000usize, 1..8),
+        ) {
+            let (bytes, expected) = traffic(&packets);
+            let (got, why) = read(&bytes, &sizes);
+            prop_assert_eq!(got, expected);
+            prop_assert_eq!(why, "it was closed by the other side");
+        }
+
+        #[test]
+        fn damaged_bytes_are_an_error_or_other_packets_and_never_a_panic(
+            packets in packets(), damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let (mut bytes, _) = traffic(&packets);
+            if !bytes.is_empty() {
+                for (at, byte) in damage {
+                    let at = at.index(bytes.len());
+                    bytes[at] = byte;
+                }
+            }
+            // A frame of another job waits for that job for no time at all.
+            let _ = read(&bytes, &[1_000]);
+        }
+
+        #[test]
+        fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), LENGTH..5_000)) {
+            let (got, _) = read(&bytes, &[700]);
+            prop_assert_eq!(got, Vec::<Vec<u8>>::new());
+        }
+    }
+}
