@@ -47,7 +47,7 @@ pub(super) const MUSL: &[(&str, Take)] = &[
         "misc",
         Only(&[
             "a64l", "basename", "dirname", "ffs", "ffsl", "ffsll", "fmtmsg", "get_current_dir_name",
-            "getdomainname", "gethostid", "getopt", "getopt_long", "getsubopt", "nftw", "realpath",
+            "getdomainname", "gethostid", "getopt", "getopt_long", "getsubopt", "nftw",
         ]),
     ),
     ("multibyte", All),
@@ -110,8 +110,12 @@ pub(super) const MUSL_STDIO_LOCKS: &[(&str, Take)] = &[(
 /// Files of wasi-libc's lower half that `guest/` replaces.
 pub(super) const WASI_REPLACED: &[&str] = &[
     // guest/libc/malloc.c grows the memory itself, also beyond 2 GiB.
-    "sbrk", // guest/posix/signal.c runs the handler of SIGABRT first.
+    "sbrk",
+    // guest/posix/signal.c runs the handler of SIGABRT first.
     "abort",
+    // guest/posix/directory.c resolves `..`, and serves threads.
+    "chdir",
+    "getcwd",
 ];
 
 /// wasi-libc's calls into the host that guest/posix/descriptor.c stands in front of: there they are
