@@ -14,7 +14,7 @@ use faabric_wire::proto::{
     ModuleChunk, job_event,
 };
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -129,6 +129,7 @@ async fn run_on(
         info: JobInfo::default(),
         reporter: Reporter::new(format),
         stdin: (!args.no_stdin).then(Stdin::start),
+        interrupted: None,
     };
     follower.follow(signals).await
 }
@@ -165,11 +166,7 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
         name,
         module: blake3::hash(module).to_hex().to_string(),
         args: argv,
-        env: args
-            .env
-            .iter()
-            .map(|entry| env_var(entry))
-            .collect::<Result<_>>()?,
+        env: environment(&args.env)?,
         dirs: dirs(&args.dirs)?,
         ranks: args.ranks,
         threads: args.threads,
@@ -177,6 +174,20 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
         tier: args.tier.clone(),
         stdin: !args.no_stdin,
     })
+}
+
+/// What `--env` asks for, and PWD: the guest's libc starts in the folder it names.
+fn environment(requested: &[String]) -> Result<Vec<EnvVar>> {
+    let pwd = EnvVar {
+        name: "PWD".to_owned(),
+        value: path_text(&current_dir()?)?,
+    };
+    let requested = requested.iter().map(|entry| env_var(entry));
+    requested.chain([Ok(pwd)]).collect()
+}
+
+fn current_dir() -> Result<PathBuf> {
+    std::env::current_dir().context("the current folder is gone")
 }
 
 fn env_var(entry: &str) -> Result<EnvVar> {
@@ -197,8 +208,7 @@ fn env_var(entry: &str) -> Result<EnvVar> {
 
 /// The current folder, as `.` and under its own name, and what `--dir` adds.
 fn dirs(requested: &[String]) -> Result<Vec<Dir>> {
-    let here = std::env::current_dir().context("the current folder is gone")?;
-    let here = path_text(&here)?;
+    let here = path_text(&current_dir()?)?;
     let mut dirs = vec![
         Dir {
             host: here.clone(),
@@ -276,6 +286,8 @@ struct Follower {
     info: JobInfo,
     reporter: Reporter,
     stdin: Option<Stdin>,
+    /// The signal that had the job cancelled.
+    interrupted: Option<EndSignal>,
 }
 
 /// Why one connection's worth of following ended.
@@ -292,7 +304,17 @@ impl Follower {
                 .follow_connection(&mut signals, &mut lost_since)
                 .await?
             {
-                Pause::Finished(end) => return Ok(self.reporter.finish(&self.info, &end)?),
+                Pause::Finished(end) => {
+                    let code = self.reporter.finish(&self.info, &end)?;
+                    // The planner ends every cancelled job alike; a shell wants to know
+                    // which signal it was.
+                    return Ok(match self.interrupted {
+                        Some(signal) if code == EndSignal::Interrupt.exit_code() => {
+                            signal.exit_code()
+                        }
+                        _ => code,
+                    });
+                }
                 Pause::ConnectionLost(status) => {
                     if matches!(
                         status.code(),
@@ -359,6 +381,7 @@ impl Follower {
                         bail!("interrupted again; job {} is being cancelled", self.job);
                     }
                     give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
+                    self.interrupted = Some(signal);
                     self.cancel(signal).await;
                 }
                 () = at(give_up) => bail!("job {} did not end within {} s of being cancelled", self.job, CANCEL_FOR.as_secs()),
@@ -389,10 +412,10 @@ impl Follower {
         Ok(None)
     }
 
-    async fn cancel(&mut self, signal: &str) {
+    async fn cancel(&mut self, signal: EndSignal) {
         let request = CancelRequest {
             job: self.job,
-            reason: format!("interrupted by {signal}"),
+            reason: format!("interrupted by {}", signal.name()),
         };
         if let Err(status) = self.client.cancel(request).await {
             eprintln!(
@@ -449,7 +472,34 @@ impl Stdin {
     }
 }
 
-/// The signals that end a job.
+/// A signal that ends a job.
+#[derive(Clone, Copy)]
+enum EndSignal {
+    Interrupt,
+    Terminate,
+    Hangup,
+}
+
+impl EndSignal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "SIGHUP",
+        }
+    }
+
+    /// What a shell shows of a process that this signal ended: 128 and its number.
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+            Self::Hangup => 129,
+        }
+    }
+}
+
+/// Where the signals that end a job arrive.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -465,11 +515,11 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> EndSignal {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hangup.recv() => "SIGHUP",
+            _ = self.interrupt.recv() => EndSignal::Interrupt,
+            _ = self.terminate.recv() => EndSignal::Terminate,
+            _ = self.hangup.recv() => EndSignal::Hangup,
         }
     }
 }
