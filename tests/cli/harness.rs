@@ -10,10 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything in a test may take before it counts as hung.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A `faabric` command, sealed off from the caller's configuration.
-pub fn faabric() -> Command {
+pub(crate) fn faabric() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faabric"));
     for name in [
         "FAABRIC_PLANNER",
@@ -35,7 +35,7 @@ fn source(name: &str) -> PathBuf {
 }
 
 /// Compiles `tests/guest/NAME` (C or C++ by its ending) with extra `flags`, once.
-pub fn guest_with(name: &str, flags: &[&str]) -> PathBuf {
+pub(crate) fn guest_with(name: &str, flags: &[&str]) -> PathBuf {
     let source = source(name);
     let mut hasher = blake3::Hasher::new();
     hasher.update(&std::fs::read(&source).unwrap());
@@ -66,16 +66,16 @@ pub fn guest_with(name: &str, flags: &[&str]) -> PathBuf {
 }
 
 /// Compiles `tests/guest/NAME` once.
-pub fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     guest_with(name, &[])
 }
 
 /// What a finished command left.
 #[derive(Debug)]
-pub struct Finished {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl From<Output> for Finished {
@@ -92,7 +92,7 @@ impl From<Output> for Finished {
 impl Finished {
     /// Asserts that the command ended with `code`, showing what it printed if not.
     #[track_caller]
-    pub fn expect_code(self, code: i32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(
             self.code, code,
             "stdout:\n{}\nstderr:\n{}",
@@ -103,12 +103,12 @@ impl Finished {
 }
 
 /// Runs a command to its end.
-pub fn finish(command: &mut Command) -> Finished {
+pub(crate) fn finish(command: &mut Command) -> Finished {
     finish_with_input(command, b"")
 }
 
 /// Runs a command to its end with `input` as its standard input.
-pub fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
+pub(crate) fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -125,7 +125,7 @@ pub fn finish_with_input(command: &mut Command, input: &[u8]) -> Finished {
 }
 
 /// Waits for a child and fails the test when it hangs.
-pub fn wait_with_output(mut child: Child) -> Finished {
+pub(crate) fn wait_with_output(mut child: Child) -> Finished {
     let stdout = read_in_background(child.stdout.take());
     let stderr = read_in_background(child.stderr.take());
     let code = wait_until("the command ends", || child.try_wait().unwrap())
@@ -152,7 +152,7 @@ fn read_in_background(
 
 /// Polls `ready` until it yields a value.
 #[track_caller]
-pub fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = ready() {
@@ -167,15 +167,15 @@ pub fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A process of the test's that ends with it.
-pub struct Process {
-    pub child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     /// What it said on stdout first: where it listens.
-    pub address: String,
+    pub(crate) address: String,
 }
 
 impl Process {
     /// Starts a supervised service and waits for the first line it prints.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -192,7 +192,7 @@ impl Process {
     }
 
     /// Ends the process at once, as a machine that loses power would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -206,19 +206,19 @@ impl Drop for Process {
 }
 
 /// A planner and workers, each a process, on ports of their own.
-pub struct Cluster {
-    pub planner: Process,
-    pub workers: Vec<Process>,
+pub(crate) struct Cluster {
+    pub(crate) planner: Process,
+    pub(crate) workers: Vec<Process>,
 }
 
 impl Cluster {
     /// Starts `workers` workers of `slots` slots each.
-    pub fn start(workers: usize, slots: u32) -> Self {
+    pub(crate) fn start(workers: usize, slots: u32) -> Self {
         Self::start_with(workers, slots, |_| {})
     }
 
     /// The same, with more arguments for the planner.
-    pub fn start_with(workers: usize, slots: u32, configure: impl Fn(&mut Command)) -> Self {
+    pub(crate) fn start_with(workers: usize, slots: u32, configure: impl Fn(&mut Command)) -> Self {
         let mut command = faabric();
         command.args(["planner", "--supervised", "--listen", "127.0.0.1:0"]);
         configure(&mut command);
@@ -239,7 +239,7 @@ impl Cluster {
     }
 
     /// Starts one more worker.
-    pub fn add_worker(&mut self, name: &str, slots: u32) {
+    pub(crate) fn add_worker(&mut self, name: &str, slots: u32) {
         let mut command = faabric();
         command
             .args([
@@ -267,7 +267,7 @@ impl Cluster {
     }
 
     /// Waits until as many workers are alive.
-    pub fn wait_for_workers(&self, count: usize) {
+    pub(crate) fn wait_for_workers(&self, count: usize) {
         wait_until("the workers have joined", || {
             let listing = finish(self.command().args(["workers", "--json"]));
             let workers: serde_json::Value = serde_json::from_str(&listing.stdout).ok()?;
@@ -281,19 +281,19 @@ impl Cluster {
     }
 
     /// Where the planner listens.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.planner.address
     }
 
     /// A `faabric` command that talks to this cluster.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = faabric();
         command.env("FAABRIC_PLANNER", self.url());
         command
     }
 
     /// Starts `faabric run` in the background.
-    pub fn run_in_background(&self, ranks: u32, guest: &Path) -> Child {
+    pub(crate) fn run_in_background(&self, ranks: u32, guest: &Path) -> Child {
         self.command()
             .args(["run", "-n", &ranks.to_string()])
             .arg(guest)
@@ -304,13 +304,13 @@ impl Cluster {
     }
 
     /// The jobs the planner lists, finished ones too.
-    pub fn jobs(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn jobs(&self) -> Vec<serde_json::Value> {
         let listing = finish(self.command().args(["ps", "--all", "--json"]));
         serde_json::from_str(&listing.stdout).unwrap_or_default()
     }
 
     /// Waits until a job is in `state`.
-    pub fn wait_for_job(&self, state: &str) {
+    pub(crate) fn wait_for_job(&self, state: &str) {
         wait_until(&format!("a job is {state}"), || {
             self.jobs()
                 .iter()

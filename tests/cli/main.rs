@@ -4,5 +4,8 @@
 
 mod cache;
 mod clusters;
+mod endings;
+mod files;
 mod harness;
 mod mpi;
+mod programs;

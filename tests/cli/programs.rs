@@ -190,7 +190,7 @@ fn a_damaged_module_does_not_run() {
 #[test]
 fn all_unknown_imports_are_named() {
     // (module (import "env" "missing_one" (func)) (import "nowhere" "missing_two" (func)))
-    let module = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x2a\x02\
+    let module = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x29\x02\
         \x03env\x0bmissing_one\0\0\x07nowhere\x0bmissing_two\0\0";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("unknown.wasm");
