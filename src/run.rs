@@ -397,17 +397,15 @@ impl Follower {
                 }
                 self.info = info;
             }
-            Some(job_event::Event::Output(chunk)) => {
-                // A reconnect may repeat a chunk; showing it twice would be wrong.
-                if chunk.offset >= self.seen {
-                    self.seen = chunk.offset + 1;
-                    self.reporter
-                        .output(&chunk)
-                        .context("cannot write the job's output")?;
-                }
+            // A reconnect may repeat a chunk; showing it twice would be wrong.
+            Some(job_event::Event::Output(chunk)) if chunk.offset >= self.seen => {
+                self.seen = chunk.offset + 1;
+                self.reporter
+                    .output(&chunk)
+                    .context("cannot write the job's output")?;
             }
             Some(job_event::Event::Finished(end)) => return Ok(Some(end)),
-            None => {}
+            Some(job_event::Event::Output(_)) | None => {}
         }
         Ok(None)
     }
