@@ -40,7 +40,7 @@ pub(crate) fn guest_with(name: &str, flags: &[&str]) -> PathBuf {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&std::fs::read(&source).unwrap());
     hasher.update(flags.join(" ").as_bytes());
-    let sdk = faabric().args(["cc", "--print-sdk"]).output().unwrap();
+    let sdk = faabric().args(["cc", "--print-sysroot"]).output().unwrap();
     hasher.update(&sdk.stdout);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = folder.join(format!("{name}-{}.wasm", &hasher.finalize().to_hex()[..16]));
