@@ -120,6 +120,8 @@ fn add_link(command: &mut Command, sdk: &Sdk, request: &Request) -> Result<()> {
     // Below the data, so that running out of stack is a trap and not a corruption.
     command.arg("-Wl,--stack-first");
     command.arg(format!("-Wl,--max-memory={MAX_MEMORY_BYTES}"));
+    // The host calls reductions, attribute callbacks and error handlers by their index.
+    command.arg("-Wl,--export-table");
     if request.target == Target::Threads {
         command.args([
             "-Wl,--shared-memory",
