@@ -89,11 +89,14 @@ impl Reporter {
             )?;
         } else if !end.reason.is_empty() {
             match end.rank {
-                Some(rank) => eprintln!(
-                    "faabric: rank {rank} on worker {}: {}",
-                    end.worker, end.reason
-                ),
-                None => eprintln!("faabric: {}", end.reason),
+                // Most reasons name their rank already.
+                Some(rank) if !end.reason.starts_with(&format!("rank {rank}")) => {
+                    eprintln!(
+                        "faabric: rank {rank} on worker {}: {}",
+                        end.worker, end.reason
+                    );
+                }
+                _ => eprintln!("faabric: {}", end.reason),
             }
         }
         Ok(exit_code(end.code))
