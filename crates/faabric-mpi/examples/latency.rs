@@ -35,27 +35,15 @@ impl Guest for Nobody {
 const MEMORY: usize = 8 << 20;
 
 fn buffer(len: usize) -> Buffer {
-    Buffer {
-        addr: Addr(0),
-        count: len as i64,
-        datatype: TypeHandle(abi::MPI_BYTE),
-    }
+    Buffer { addr: Addr(0), count: len as i64, datatype: TypeHandle(abi::MPI_BYTE) }
 }
 
 fn to(rank: u32) -> Destination {
-    Destination {
-        rank: rank as i32,
-        tag: 1,
-        comm: CommHandle(abi::MPI_COMM_WORLD),
-    }
+    Destination { rank: rank as i32, tag: 1, comm: CommHandle(abi::MPI_COMM_WORLD) }
 }
 
 fn from(rank: u32) -> Origin {
-    Origin {
-        rank: rank as i32,
-        tag: 1,
-        comm: CommHandle(abi::MPI_COMM_WORLD),
-    }
+    Origin { rank: rank as i32, tag: 1, comm: CommHandle(abi::MPI_COMM_WORLD) }
 }
 
 /// Runs `program` in `size` ranks; gives the time of rank 0.
@@ -116,6 +104,18 @@ fn stream(count: u32, len: usize) -> Duration {
     all / count
 }
 
+/// A rank's message to itself: what the code costs without any other core.
+fn alone(count: u32, len: usize) -> Duration {
+    let all = run(1, |rank, _| {
+        for _ in 0..count {
+            rank.send(&mut Nobody, SendMode::Standard, &buffer(len), to(0))?;
+            rank.recv(&mut Nobody, &buffer(len), from(0))?;
+        }
+        Ok(())
+    });
+    all / count
+}
+
 fn ring(size: u32, rounds: u32) -> Duration {
     let all = run(size, |rank, me| {
         let (right, left) = ((me + 1) % size, (me + size - 1) % size);
@@ -146,39 +146,16 @@ fn pairs(size: u32, rounds: u32) -> Duration {
 }
 
 fn main() {
-    for len in [
-        0,
-        8,
-        64,
-        256,
-        1024,
-        4096,
-        16 << 10,
-        64 << 10,
-        256 << 10,
-        1 << 20,
-        4 << 20,
-    ] {
+    println!("to itself        8 B  {:>12.3?} both calls", alone(1_000_000, 8));
+    for len in [0, 8, 64, 256, 1024, 4096, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20] {
         let rounds = (100_000_000 / (len as u32 + 1000)).clamp(50, 200_000);
-        let best = (0..3)
-            .map(|_| ping_pong(rounds, len))
-            .min()
-            .unwrap_or_default();
+        let best = (0..3).map(|_| ping_pong(rounds, len)).min().unwrap_or_default();
         let rate = len as f64 / best.as_secs_f64() / 1e9;
         println!("ping-pong {len:>8} B  {best:>12.3?} one way  {rate:7.2} GB/s");
     }
-    println!(
-        "stream           8 B  {:>12.3?} a message",
-        stream(300_000, 8)
-    );
+    println!("stream           8 B  {:>12.3?} a message", stream(300_000, 8));
     for size in [2, 4, 16] {
-        println!(
-            "ring   {size:>3} ranks       {:>12.3?} a hop",
-            ring(size, 40_000 / size)
-        );
-        println!(
-            "pairs  {size:>3} ranks       {:>12.3?} an exchange",
-            pairs(size, 20_000 / size)
-        );
+        println!("ring   {size:>3} ranks       {:>12.3?} a hop", ring(size, 40_000 / size));
+        println!("pairs  {size:>3} ranks       {:>12.3?} an exchange", pairs(size, 20_000 / size));
     }
 }
