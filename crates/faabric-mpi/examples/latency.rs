@@ -1,4 +1,4 @@
-//! What the engine alone costs: ranks as threads on host buffers, no Wasm.
+//! What the engine alone costs: ranks as threads, no Wasm.
 //!
 //! `cargo run --release -p faabric-mpi --example latency`
 //!
@@ -9,12 +9,13 @@
 
 use faabric_mpi::error::{Error, Result, Trap};
 use faabric_mpi::handle::{CommHandle, TypeHandle};
-use faabric_mpi::memory::{Addr, HostBuffer};
+use faabric_mpi::memory::{self, Addr, Memory, OutOfBounds};
 use faabric_mpi::{
     Buffer, Class, Destination, Guest, GuestFn, Origin, Placement, Rank, SendMode, World, abi,
 };
 use faabric_wire::id::{self, JobId};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A guest that is never called back.
@@ -34,16 +35,72 @@ impl Guest for Nobody {
 
 const MEMORY: usize = 8 << 20;
 
+/// Memory without a lock, as linear memory is. Lengths and addresses must be multiples
+/// of 8, which those here are.
+struct Words(Box<[AtomicU64]>);
+
+impl Words {
+    fn at(&self, at: Addr, len: u64) -> Result<&[AtomicU64], OutOfBounds> {
+        memory::check(at, len, self.size())?;
+        let first = at.0 as usize / 8;
+        Ok(&self.0[first..first + len as usize / 8])
+    }
+}
+
+impl Memory for Words {
+    fn size(&self) -> u64 {
+        self.0.len() as u64 * 8
+    }
+    fn read(&self, at: Addr, buf: &mut [u8]) -> Result<(), OutOfBounds> {
+        let words = self.at(at, buf.len() as u64)?;
+        for (word, bytes) in words.iter().zip(buf.as_chunks_mut::<8>().0) {
+            *bytes = word.load(Relaxed).to_le_bytes();
+        }
+        Ok(())
+    }
+    fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds> {
+        let words = self.at(at, buf.len() as u64)?;
+        for (word, bytes) in words.iter().zip(buf.as_chunks::<8>().0) {
+            word.store(u64::from_le_bytes(*bytes), Relaxed);
+        }
+        Ok(())
+    }
+    fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
+        let Some(to) = to.as_any().downcast_ref::<Words>() else {
+            return Ok(());
+        };
+        for (from, to) in self.at(at, len)?.iter().zip(to.at(to_at, len)?) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+        Ok(())
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
 fn buffer(len: usize) -> Buffer {
-    Buffer { addr: Addr(0), count: len as i64, datatype: TypeHandle(abi::MPI_BYTE) }
+    Buffer {
+        addr: Addr(0),
+        count: len as i64,
+        datatype: TypeHandle(abi::MPI_BYTE),
+    }
 }
 
 fn to(rank: u32) -> Destination {
-    Destination { rank: rank as i32, tag: 1, comm: CommHandle(abi::MPI_COMM_WORLD) }
+    Destination {
+        rank: rank as i32,
+        tag: 1,
+        comm: CommHandle(abi::MPI_COMM_WORLD),
+    }
 }
 
 fn from(rank: u32) -> Origin {
-    Origin { rank: rank as i32, tag: 1, comm: CommHandle(abi::MPI_COMM_WORLD) }
+    Origin {
+        rank: rank as i32,
+        tag: 1,
+        comm: CommHandle(abi::MPI_COMM_WORLD),
+    }
 }
 
 /// Runs `program` in `size` ranks; gives the time of rank 0.
@@ -55,7 +112,8 @@ fn run(size: u32, program: impl Fn(&Rank, u32) -> Result<()> + Sync) -> Duration
             .map(|me| {
                 let (world, program) = (world.clone(), &program);
                 scope.spawn(move || -> Result<Duration> {
-                    let memory = Arc::new(HostBuffer::zeroed(MEMORY));
+                    let words = (0..MEMORY / 8).map(|_| AtomicU64::new(0));
+                    let memory = Arc::new(Words(words.collect()));
                     let rank = Rank::new(world, id::Rank(me), memory)?;
                     rank.init()?;
                     let start = Instant::now();
@@ -146,16 +204,43 @@ fn pairs(size: u32, rounds: u32) -> Duration {
 }
 
 fn main() {
-    println!("to itself        8 B  {:>12.3?} both calls", alone(1_000_000, 8));
-    for len in [0, 8, 64, 256, 1024, 4096, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20] {
+    println!(
+        "to itself        8 B  {:>12.3?} both calls",
+        alone(1_000_000, 8)
+    );
+    for len in [
+        0,
+        8,
+        64,
+        256,
+        1024,
+        4096,
+        16 << 10,
+        64 << 10,
+        256 << 10,
+        1 << 20,
+        4 << 20,
+    ] {
         let rounds = (100_000_000 / (len as u32 + 1000)).clamp(50, 200_000);
-        let best = (0..3).map(|_| ping_pong(rounds, len)).min().unwrap_or_default();
+        let best = (0..3)
+            .map(|_| ping_pong(rounds, len))
+            .min()
+            .unwrap_or_default();
         let rate = len as f64 / best.as_secs_f64() / 1e9;
         println!("ping-pong {len:>8} B  {best:>12.3?} one way  {rate:7.2} GB/s");
     }
-    println!("stream           8 B  {:>12.3?} a message", stream(300_000, 8));
+    println!(
+        "stream           8 B  {:>12.3?} a message",
+        stream(300_000, 8)
+    );
     for size in [2, 4, 16] {
-        println!("ring   {size:>3} ranks       {:>12.3?} a hop", ring(size, 40_000 / size));
-        println!("pairs  {size:>3} ranks       {:>12.3?} an exchange", pairs(size, 20_000 / size));
+        println!(
+            "ring   {size:>3} ranks       {:>12.3?} a hop",
+            ring(size, 40_000 / size)
+        );
+        println!(
+            "pairs  {size:>3} ranks       {:>12.3?} an exchange",
+            pairs(size, 20_000 / size)
+        );
     }
 }

@@ -3,7 +3,7 @@
 use crate::datatype::{self, Cursor, Datatype, Side};
 use crate::error::{Class, Error, Result};
 use crate::matching::Envelope;
-use crate::memory::{Addr, Memory};
+use crate::memory::{self, Addr, Memory};
 use crate::request::Outcome;
 use std::sync::Arc;
 
@@ -71,17 +71,24 @@ impl<'a> View<'a> {
     /// Checks that all bytes lie in memory, and gives their number. After that no
     /// copy from or to this data can fail, because memory never shrinks.
     pub(crate) fn check(&self) -> Result<u64> {
-        let len = self
-            .datatype
-            .bytes(i64::try_from(self.count).unwrap_or(i64::MAX))?;
+        // One stretch of bytes, all in memory: what nearly every message is.
+        if let (Some(at), Some(len)) = (self.start(), self.len())
+            && (len == 0 || memory::check(at, len, self.memory.size()).is_ok())
+        {
+            return Ok(len);
+        }
+        self.check_layout()
+    }
+
+    fn check_layout(&self) -> Result<u64> {
+        let count = i64::try_from(self.count).unwrap_or(i64::MAX);
+        let len = self.datatype.bytes(count)?;
         if len == 0 {
             return Ok(0);
         }
         let (first, end) = self.datatype.span(self.count)?;
-        let (first, end) = (
-            i128::from(self.addr.0) + i128::from(first),
-            i128::from(self.addr.0) + i128::from(end),
-        );
+        let origin = i128::from(self.addr.0);
+        let (first, end) = (origin + i128::from(first), origin + i128::from(end));
         let size = self.memory.size();
         if first < 0 || end > i128::from(size) {
             return Err(Error::new(

@@ -43,6 +43,7 @@ mod matching;
 mod p2p;
 mod packet;
 mod progress;
+mod quick;
 mod rank;
 mod remote;
 mod request;

@@ -13,10 +13,10 @@
 
 use crate::data::Data;
 use crate::error::Result;
-use crate::inbox::{Inbox, Tiny};
-use crate::matching::{Envelope, Queues};
+use crate::inbox::{Inbox, LONGEST};
+use crate::matching::{Envelope, Pattern, Queues};
 use crate::remote::{Incoming, Outgoing};
-use crate::request::Completion;
+use crate::request::{Completion, Outcome};
 use crate::wait::Doorbell;
 use crate::world::World;
 use faabric_wire::id::Rank;
@@ -81,6 +81,19 @@ pub(crate) struct State {
     pub(crate) buffered: u64,
     /// What came from each rank of other workers.
     pub(crate) incoming: HashMap<u32, Incoming>,
+    /// Where a message of the ring is put together.
+    scratch: Scratch,
+    /// Receives that have ended, to be dropped when the next is posted: the rank waits
+    /// then, while now it is about to go on.
+    spent: Vec<Receive>,
+}
+
+struct Scratch(Box<[u8; LONGEST]>);
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch(Box::new([0; LONGEST]))
+    }
 }
 
 impl State {
@@ -106,23 +119,37 @@ impl State {
         Some((from, credit))
     }
 
-    fn take_in(&mut self, tiny: &Tiny) {
-        match self.queues.arrive(&tiny.envelope) {
-            None => self.keep_bytes(tiny.envelope, tiny.bytes().into()),
-            Some(receive) => receive.fill(&tiny.envelope, tiny.bytes()),
+    /// Matches a message of the ring.
+    fn take_in(&mut self, envelope: &Envelope, len: usize) {
+        match self.queues.arrive(envelope) {
+            None => {
+                let bytes = self.scratch.0[..len].into();
+                self.keep_bytes(*envelope, bytes);
+            }
+            Some(receive) => {
+                receive.fill(envelope, &self.scratch.0[..len]);
+                self.spent.push(receive);
+            }
         }
+    }
+
+    /// Posts a receive.
+    pub(crate) fn post(&mut self, pattern: Pattern, receive: Receive) {
+        self.spent.clear();
+        self.queues.post(pattern, receive);
     }
 }
 
 impl Receive {
     /// Ends the receive with a message that is here whole. Does not wake its owner.
     pub(crate) fn fill(&self, envelope: &Envelope, bytes: &[u8]) {
-        let capacity = self.data.len().unwrap_or(u64::MAX);
-        let (outcome, mut error) = crate::data::received(envelope, bytes.len() as u64, capacity);
-        if let Err(e) = self.data.view().fill(bytes) {
-            error = Some(e);
+        let (len, capacity) = (bytes.len() as u64, self.data.len().unwrap_or(u64::MAX));
+        let filled = self.data.view().fill(bytes);
+        if len <= capacity && filled.is_ok() {
+            return self.completion.end(Outcome::received(envelope, len), None);
         }
-        self.completion.end(outcome, error);
+        let (outcome, truncated) = crate::data::received(envelope, len, capacity);
+        self.completion.end(outcome, filled.err().or(truncated));
     }
 }
 
@@ -176,8 +203,8 @@ impl Mailbox {
 
     fn drain(&self, state: &mut State) {
         let mut any = false;
-        while let Some(tiny) = self.inbox.pop() {
-            state.take_in(&tiny);
+        while let Some((envelope, len)) = self.inbox.pop(&mut state.scratch.0) {
+            state.take_in(&envelope, len);
             any = true;
         }
         if any {

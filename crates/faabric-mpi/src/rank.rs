@@ -54,6 +54,8 @@ pub struct Rank {
     /// Its own copies of the predefined types, by handle: a count of references that
     /// all ranks shared would be the busiest cache line of the worker.
     predefined: Box<[Option<Arc<Datatype>>]>,
+    /// The sizes of those that are one stretch of bytes, in the same order.
+    flat_sizes: Box<[Option<u32>]>,
     pub(crate) types: Mutex<Table<TypeHandle, Arc<Datatype>>>,
     pub(crate) comms: Mutex<Table<CommHandle, Arc<Comm>>>,
     pub(crate) groups: Mutex<Table<GroupHandle, Arc<Group>>>,
@@ -103,6 +105,13 @@ impl Rank {
             let named = Constructor::Named(Primitive::from_handle(handle)?);
             Datatype::new(named, Counts::Int).ok()
         });
+        let predefined: Box<[Option<Arc<Datatype>>]> = predefined.collect();
+        let flat_size = |datatype: &Option<Arc<Datatype>>| {
+            let datatype = datatype
+                .as_ref()
+                .filter(|datatype| datatype.is_contiguous())?;
+            u32::try_from(datatype.size()).ok()
+        };
         Ok(Rank {
             world,
             world_rank,
@@ -110,7 +119,8 @@ impl Rank {
             phase: Phase::default(),
             comm_world: Arc::new(comm_world),
             comm_self: Arc::new(comm_self),
-            predefined: predefined.collect(),
+            flat_sizes: predefined.iter().map(flat_size).collect(),
+            predefined,
             types: Mutex::default(),
             comms: Mutex::default(),
             groups: Mutex::default(),
@@ -188,6 +198,13 @@ impl Rank {
                 abi::MPI_DATATYPE_NULL,
             )),
         }
+    }
+
+    /// The size of a predefined datatype that is one stretch of bytes.
+    #[inline]
+    pub(crate) fn flat_size(&self, handle: TypeHandle) -> Option<u64> {
+        let index = handle.raw().wrapping_sub(FIRST_TYPE) as usize;
+        Some(u64::from((*self.flat_sizes.get(index)?)?))
     }
 
     /// The datatype of a message buffer: it must be committed.

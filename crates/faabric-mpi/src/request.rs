@@ -89,6 +89,7 @@ impl Completion {
     }
 
     /// Whether the operation has ended.
+    #[inline]
     pub(crate) fn is_complete(&self) -> bool {
         self.state.load(Ordering::Acquire) != PENDING
     }
@@ -116,6 +117,7 @@ impl Completion {
 
     /// Ends the operation with an outcome and perhaps an error. Called once; does not wake
     /// its owner.
+    #[inline]
     pub(crate) fn end(&self, outcome: Outcome, error: Option<Error>) {
         self.source.store(outcome.source, Ordering::Relaxed);
         self.tag.store(outcome.tag, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use crate::handle::{CommHandle, RequestHandle};
 use crate::memory::{Addr, HostBuffer};
 use crate::p2p::{Mode, Started};
 use crate::rank::{Buffer, Rank};
-use crate::request::{Kind, Outcome, Recipe, Request};
+use crate::request::{Completion, Kind, Outcome, Recipe, Request};
 use crate::status::Status;
 use std::sync::Arc;
 
@@ -95,6 +95,9 @@ impl Rank {
         buffer: &Buffer,
         to: Destination,
     ) -> Result<()> {
+        if self.send_quick(mode, buffer, to) {
+            return Ok(());
+        }
         let comm = self.active_comm(to.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
@@ -104,7 +107,7 @@ impl Rank {
         match self.start_mode(&comm, mode, dest, to.tag, view)? {
             Started::Done(_, None) => Ok(()),
             Started::Done(_, Some(e)) => Err(e),
-            Started::Pending(c) => self.wait_for(guest, || c.result())?.map(|_| ()),
+            Started::Pending(c) => self.wait_completion(guest, &c).map(|_| ()),
         }
     }
 
@@ -141,7 +144,7 @@ impl Rank {
         match self.start_recv(&comm, Context::PointToPoint, source, from.tag, view)? {
             Started::Done(outcome, None) => Ok(outcome.into()),
             Started::Done(_, Some(e)) => Err(e),
-            Started::Pending(c) => Ok(self.wait_for(guest, || c.result())??.into()),
+            Started::Pending(c) => Ok(self.wait_completion(guest, &c)?.into()),
         }
     }
 
@@ -311,12 +314,22 @@ impl Rank {
         })
     }
 
+    /// Waits until an operation has ended; all others go on meanwhile.
+    pub(crate) fn wait_completion(
+        &self,
+        guest: &mut dyn Guest,
+        completion: &Completion,
+    ) -> Result<Outcome> {
+        self.wait_for(guest, || completion.is_complete().then_some(()))?;
+        completion.result().unwrap_or(Ok(Outcome::EMPTY))
+    }
+
     /// Waits for an operation that was started.
     pub(crate) fn wait_started(&self, guest: &mut dyn Guest, started: Started) -> Result<Outcome> {
         match started {
             Started::Done(outcome, None) => Ok(outcome),
             Started::Done(_, Some(error)) => Err(error),
-            Started::Pending(c) => self.wait_for(guest, || c.result())?,
+            Started::Pending(c) => self.wait_completion(guest, &c),
         }
     }
 

@@ -5,10 +5,10 @@ use crate::send::SendMode::{Buffered, Ready, Standard, Synchronous};
 use crate::status::Status;
 use proptest::prelude::*;
 
-/// Sizes on both sides of every threshold: the ring's slot, local and remote eager,
+/// Sizes on both sides of every threshold: the ring's slots, local and remote eager,
 /// a packet's inline payload.
 const SIZES: &[usize] = &[
-    0, 1, 8, 104, 105, 4096, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
+    0, 1, 8, 104, 105, 224, 225, 1904, 1905, 4096, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
 ];
 
 fn pattern(len: usize, seed: usize) -> Vec<u8> {
@@ -497,7 +497,7 @@ proptest! {
     /// lost, none comes twice.
     #[test]
     fn nothing_is_lost_duplicated_or_reordered(
-        sizes in prop::collection::vec(prop::sample::select(vec![0usize, 8, 100, 200, 9000, 70_000]), 1..40),
+        sizes in prop::collection::vec(prop::sample::select(vec![0usize, 8, 100, 200, 2000, 9000, 70_000]), 1..40),
         wild in prop::collection::vec(any::<bool>(), 120),
         spread: bool,
     ) {

@@ -260,3 +260,35 @@ fn a_generalized_request_asks_the_program_for_its_status() {
         assert_eq!(*calls.lock(), [("cancel", 5), ("query", 5), ("free", 5)]);
     });
 }
+
+#[test]
+fn threads_of_one_rank_wait_independently() {
+    run_both(2, |p| {
+        const EACH: i32 = 300;
+        let (rank, other) = (&p.rank, 1 - p.me);
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                scope.spawn(move || {
+                    let mut guest = TestGuest::default();
+                    for round in 0..EACH {
+                        let len = [8, 700, 20_000][(round % 3) as usize];
+                        let (out, back) =
+                            (thread as u64 * 100_000, thread as u64 * 100_000 + 50_000);
+                        rank.memory()
+                            .write(Addr(out), &vec![round as u8; len])
+                            .unwrap();
+                        let (send, recv) = (span(out, len), span(back, len));
+                        let (to, from) = (to(other, thread), from(other, thread));
+                        let status = rank.sendrecv(&mut guest, &send, to, &recv, from).unwrap();
+                        assert_eq!(status.bytes as usize, len);
+                        let mut last = [0];
+                        rank.memory()
+                            .read(Addr(back + len as u64 - 1), &mut last)
+                            .unwrap();
+                        assert_eq!(last, [round as u8]);
+                    }
+                });
+            }
+        });
+    });
+}
