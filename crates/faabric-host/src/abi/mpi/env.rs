@@ -107,7 +107,7 @@ fn unsupported(env: Env<'_>, name: u32, comm: u32) -> Code {
     call(env, &name, comm, |_, _| {
         Err(Error::new(
             Class::UNSUPPORTED_OPERATION,
-            "faabric does not support this function yet",
+            format!("{name} is not supported yet by faabric"),
         ))
     })
 }
