@@ -36,6 +36,8 @@ pub(super) struct Disk {
     segments: Vec<Segment>,
     /// The last segment, open for appending, and its length.
     open: Option<(File, u64)>,
+    /// The length of the last segment when it was found, until it is opened.
+    found: Option<u64>,
     next: u64,
 }
 
@@ -59,6 +61,7 @@ impl Disk {
             limit,
             segments,
             open: None,
+            found: None,
             next: 0,
         };
         for segment in &disk.segments {
@@ -66,6 +69,7 @@ impl Disk {
             disk.next = segment.first + count;
             let file = OpenOptions::new().write(true).open(&segment.path)?;
             file.set_len(end)?;
+            disk.found = Some(end).filter(|end| *end >= MAGIC.len() as u64);
         }
         Ok(disk)
     }
@@ -80,6 +84,11 @@ impl Disk {
 
     pub(super) fn append(&mut self, chunk: &Chunk) -> io::Result<()> {
         let size = CHUNK_HEADER + chunk.data.len() as u64;
+        if let (Some(end), Some(last)) = (self.found.take(), self.segments.last()) {
+            // So that a planner's restarts do not use up the segments.
+            let file = OpenOptions::new().append(true).open(&last.path)?;
+            self.open = Some((file, end));
+        }
         let full = |(_, len): &(File, u64)| *len + size > self.limit / 2;
         if self.open.is_none() || self.open.as_ref().is_some_and(full) {
             self.rotate()?;
