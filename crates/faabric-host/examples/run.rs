@@ -1,5 +1,5 @@
 //! Runs one module without a cluster and says what each step took:
-//! `run [--llvm] [--cache DIR] [--dir HOST:GUEST] [--repeat N] MODULE [ARGS]`.
+//! `run [--llvm | --auto] [--cache DIR] [--dir HOST:GUEST] [--repeat N] MODULE [ARGS]`.
 //!
 //! For work on this crate; users have `faabric run`.
 #![allow(
@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut value = || args.next().ok_or(format!("{option} wants a value"));
         match option.as_str() {
             "--llvm" => tier = Tier::Llvm,
+            "--auto" => tier = Tier::Auto,
             "--cache" => cache = Some(PathBuf::from(value()?)),
             "--repeat" => repeat = value()?.parse()?,
             "--dir" => {
