@@ -36,10 +36,16 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 
+# Threads need the flag, and not a library: it selects the sysroot.
+set(THREADS_PREFER_PTHREAD_FLAG TRUE)
+
 # FindMPI would run mpicc and mpiexec; here are its answers.
 foreach(_lang C CXX)
   set(MPI_${_lang}_COMPILER "${_faabric}" CACHE STRING "" FORCE)
   set(MPI_${_lang}_WORKS TRUE CACHE INTERNAL "")
+  set(MPI_${_lang}_VERSION 5.0)
+  set(MPI_${_lang}_VERSION_MAJOR 5)
+  set(MPI_${_lang}_VERSION_MINOR 0)
   set(MPI_${_lang}_HEADER_DIR "${CMAKE_SYSROOT}/include/wasm32-wasip1" CACHE PATH "" FORCE)
   set(MPI_${_lang}_LIB_NAMES "" CACHE STRING "" FORCE)
   set(MPI_${_lang}_COMPILE_OPTIONS "" CACHE STRING "" FORCE)

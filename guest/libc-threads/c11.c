@@ -21,10 +21,12 @@ static int answer(int error)
 	}
 }
 
+#ifdef _REENTRANT
 int thrd_create(thrd_t *t, thrd_start_t routine, void *argument)
 {
 	return answer(__pthread_create(t, __ATTRP_C11_THREAD, (void *(*)(void *))routine, argument));
 }
+#endif
 
 _Noreturn void thrd_exit(int result)
 {

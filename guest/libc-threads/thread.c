@@ -271,15 +271,11 @@ _Thread_local struct __pthread __wasilibc_pthread_self = {
 	.detach_state = DT_JOINABLE,
 };
 
-static void complain(const char *text)
-{
-	write(2, text, strlen(text));
-}
-
 _Noreturn void __faabric_deadlock(void)
 {
-	complain("faabric: deadlock: this program waits for another thread and was built without "
-		 "-pthread, so it has none\n");
+	static const char text[] = "faabric: deadlock: this program waits for another thread and was "
+				   "built without -pthread, so it has none\n";
+	write(2, text, sizeof text - 1);
 	__builtin_trap();
 }
 
@@ -288,14 +284,8 @@ pthread_t pthread_self(void)
 	return &__wasilibc_pthread_self;
 }
 
-int __pthread_create(pthread_t *restrict to, const pthread_attr_t *restrict attr,
-	void *(*routine)(void *), void *restrict arg)
-{
-	static int told;
-	if (!told++)
-		complain("faabric: a thread cannot be created: this program was built without -pthread\n");
-	return ENOSYS;
-}
+// pthread_create is missing on purpose: a program that starts threads fails to link without
+// -pthread, which is also how configure scripts learn that they need it.
 
 _Noreturn void __pthread_exit(void *result)
 {
@@ -340,6 +330,8 @@ int pthread_getattr_np(pthread_t t, pthread_attr_t *attr)
 
 #endif
 
+#ifdef _REENTRANT
 weak_alias(__pthread_create, pthread_create);
+#endif
 weak_alias(__pthread_exit, pthread_exit);
 weak_alias(__pthread_join, pthread_join);

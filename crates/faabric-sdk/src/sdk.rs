@@ -7,7 +7,7 @@
 //! ```
 //! The key covers everything that goes into the build, so an SDK is never stale and never changes.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::build;
@@ -38,7 +38,7 @@ impl Sdk {
             return Ok(Self { root, zig });
         }
         let lock = File::create(&lock_path).map_err(Error::io("create", lock_path.as_path()))?;
-        lock.lock().map_err(Error::io("lock", lock_path))?;
+        wait_for(&lock, lock_path)?;
         let zig = Zig::obtain(&home)?;
         if !root.is_dir() {
             make(&zig, &home, &root)?;
@@ -101,6 +101,24 @@ impl Sdk {
     pub fn cmake_toolchain(&self) -> PathBuf {
         self.root.join("share/cmake/faabric.cmake")
     }
+}
+
+/// Locks `lock`, saying so when it takes a while: the holder is building the SDK.
+fn wait_for(lock: &File, path: PathBuf) -> Result<()> {
+    match lock.try_lock() {
+        Ok(()) => return Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            say("another process is building the guest SDK; waiting for it");
+        }
+        // Whether locks work at all is for the blocking call to say.
+        Err(TryLockError::Error(_)) => {}
+    }
+    lock.lock().map_err(Error::io("lock", path))
+}
+
+#[allow(clippy::print_stderr, reason = "what would otherwise look like a hang")]
+fn say(text: &str) {
+    eprintln!("faabric: {text}");
 }
 
 fn wasi_sdk_path() -> Option<PathBuf> {
