@@ -190,7 +190,7 @@ impl Rank {
 
     /// Whether MPI is active.
     #[inline]
-    pub(crate) fn is_active(&self) -> bool {
+    pub(crate) fn is_between_init_and_finalize(&self) -> bool {
         self.phase.now.load(Ordering::Acquire) == ACTIVE
     }
 

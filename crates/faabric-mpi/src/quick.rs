@@ -18,7 +18,7 @@ impl Rank {
     /// this way now. Then nothing was done.
     #[inline]
     pub(crate) fn send_quick(&self, mode: SendMode, buffer: &Buffer, to: Destination) -> bool {
-        let in_world = to.comm.raw() == abi::MPI_COMM_WORLD && self.is_active();
+        let in_world = to.comm.raw() == abi::MPI_COMM_WORLD && self.is_between_init_and_finalize();
         let plain = matches!(mode, SendMode::Standard | SendMode::Ready) && to.tag >= 0;
         if !in_world || !plain {
             return false;
