@@ -3,6 +3,7 @@
 //! ```text
 //! <cache>/sdk/zig-0.15.2/      the wheel, unpacked
 //! <cache>/sdk/<key>/           sysroot/ resource/ bin/ share/cmake/
+//! <cache>/sdk/objects/         what SDKs with different keys have in common
 //! <cache>/sdk/lock             held while either is being made
 //! ```
 //! The key covers everything that goes into the build, so an SDK is never stale and never changes.
@@ -145,7 +146,7 @@ fn key() -> String {
     for source in RECIPE_SOURCES {
         hasher.update(blake3::hash(source.as_bytes()).as_bytes());
     }
-    tree::hash_guest(&mut hasher);
+    hasher.update(tree::guest_digest().as_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
@@ -164,7 +165,7 @@ fn make(zig: &Zig, home: &Path, root: &Path) -> Result<()> {
         .prefix("build-")
         .tempdir_in(home)
         .map_err(Error::io("create a directory in", home))?;
-    build::build(zig, staging.path())?;
+    build::build(zig, staging.path(), &home.join("objects"))?;
     write_tools(zig, &staging.path().join("bin"))?;
     std::fs::rename(staging.path(), root).map_err(Error::io("create", root))?;
     // Renamed away: nothing is left to delete.

@@ -15,8 +15,8 @@ pub(crate) fn extract_guest(to: &Path) -> Result<()> {
     GUEST.extract(to).map_err(Error::io("write", to))
 }
 
-/// Feeds every path and content of the embedded guest tree to `hasher`.
-pub(crate) fn hash_guest(hasher: &mut blake3::Hasher) {
+/// Names the embedded guest tree: every path and content.
+pub(crate) fn guest_digest() -> blake3::Hash {
     fn visit(dir: &Dir<'_>, hasher: &mut blake3::Hasher) {
         let mut entries: Vec<_> = dir.entries().iter().collect();
         entries.sort_by_key(|entry| entry.path());
@@ -34,7 +34,9 @@ pub(crate) fn hash_guest(hasher: &mut blake3::Hasher) {
             }
         }
     }
-    visit(&GUEST, hasher);
+    let mut hasher = blake3::Hasher::new();
+    visit(&GUEST, &mut hasher);
+    hasher.finalize()
 }
 
 /// Copies a directory over another, replacing files of the same name.
@@ -78,19 +80,20 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Every file below a directory with one of these extensions, sorted; none if it does not exist.
-pub(crate) fn files_below(directory: &Path, extensions: &[&str]) -> Result<Vec<PathBuf>> {
+/// Every file below a directory, sorted, or those with one of these extensions; none if the
+/// directory does not exist.
+pub(crate) fn files_below(directory: &Path, only: Option<&[&str]>) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if !directory.is_dir() {
         return Ok(found);
     }
     for path in list(directory)? {
         if path.is_dir() {
-            found.extend(files_below(&path, extensions)?);
-        } else if path
-            .extension()
-            .is_some_and(|e| extensions.iter().any(|x| e == *x))
-        {
+            found.extend(files_below(&path, only)?);
+            continue;
+        }
+        let extension = path.extension().unwrap_or_default();
+        if only.is_none_or(|extensions| extensions.iter().any(|e| extension == *e)) {
             found.push(path);
         }
     }

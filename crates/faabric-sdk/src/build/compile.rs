@@ -1,4 +1,9 @@
 //! Compiles many files at once, and stops at the first that fails.
+//!
+//! ```text
+//!  flags, headers, source --hash--> <cache>/sdk/objects/<hash>.o   there: link it; not: compile
+//! ```
+//! Most of an SDK does not change when a part of `guest/` does, so objects outlive their SDK.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,12 +22,32 @@ pub(super) struct Unit {
     pub(super) source: PathBuf,
     /// The object file.
     pub(super) object: PathBuf,
-    /// Everything between `zig clang` and `-c`; shared by the files of one library.
-    pub(super) flags: Arc<[OsString]>,
+    /// How it is compiled; shared by the files of one library.
+    pub(super) recipe: Arc<Recipe>,
 }
 
-/// Compiles all `units` on all cores, those that take longest first in the list.
-pub(super) fn compile(zig: &Zig, units: &[Unit], bar: &ProgressBar) -> Result<()> {
+/// What an object depends on besides its source.
+pub(super) struct Recipe {
+    /// Everything between `zig clang` and `-c`.
+    pub(super) flags: Vec<OsString>,
+    /// Names the flags and all headers they make visible, wherever the build takes place.
+    pub(super) digest: blake3::Hash,
+}
+
+impl Unit {
+    /// Where the object is kept for later builds.
+    fn cached(&self, objects: &Path) -> Result<PathBuf> {
+        let source = std::fs::read(&self.source).map_err(Error::io("read", &*self.source))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.recipe.digest.as_bytes());
+        hasher.update(&source);
+        Ok(objects.join(format!("{}.o", hasher.finalize().to_hex())))
+    }
+}
+
+/// Compiles all `units` on all cores, those that take longest first in the list. Objects are taken
+/// from and added to the directory `objects`.
+pub(super) fn compile(zig: &Zig, units: &[Unit], objects: &Path, bar: &ProgressBar) -> Result<()> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
@@ -34,7 +59,7 @@ pub(super) fn compile(zig: &Zig, units: &[Unit], bar: &ProgressBar) -> Result<()
                     let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) else {
                         return;
                     };
-                    if let Err(error) = compile_one(zig, unit) {
+                    if let Err(error) = compile_one(zig, unit, objects) {
                         stop.store(true, Ordering::Relaxed);
                         let mut slot = failure.lock().unwrap_or_else(PoisonError::into_inner);
                         slot.get_or_insert(error);
@@ -51,15 +76,22 @@ pub(super) fn compile(zig: &Zig, units: &[Unit], bar: &ProgressBar) -> Result<()
         .map_or(Ok(()), Err)
 }
 
-fn compile_one(zig: &Zig, unit: &Unit) -> Result<()> {
+fn compile_one(zig: &Zig, unit: &Unit, objects: &Path) -> Result<()> {
+    let cached = unit.cached(objects)?;
+    if std::fs::hard_link(&cached, &unit.object).is_ok() {
+        return Ok(());
+    }
     let mut command = zig.tool("clang");
     command
-        .args(unit.flags.iter())
+        .args(&unit.recipe.flags)
         .arg("-c")
         .arg(&unit.source)
         .arg("-o")
         .arg(&unit.object);
-    run(command, &unit.source)
+    run(command, &unit.source)?;
+    // A cache that cannot be written costs time, not correctness.
+    let _ = std::fs::hard_link(&unit.object, cached);
+    Ok(())
 }
 
 /// Runs a tool to its end; failure carries the command and what it printed.

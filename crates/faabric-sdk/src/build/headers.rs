@@ -83,7 +83,7 @@ pub(super) fn assemble_private(zig: &Zig, sysroot: &Path, private: &Path) -> Res
     tree::copy(&lib.join("musl/src/include"), private)?;
     tree::copy(&lib.join("wasi/libc-top-half/musl/src/include"), private)?;
     let public = sysroot.join("include");
-    for path in tree::files_below(private, &["h"])? {
+    for path in tree::files_below(private, Some(&["h"]))? {
         let relative = path.strip_prefix(private).unwrap_or(&path);
         let up = "../".repeat(relative.components().count() + 1);
         let from = format!("\"{up}include/");
@@ -91,6 +91,37 @@ pub(super) fn assemble_private(zig: &Zig, sysroot: &Path, private: &Path) -> Res
         edit(&path, |text| text.replace(&from, &to))?;
     }
     Ok(())
+}
+
+/// Names the content of all headers that libraries are compiled with, but for the overlay's.
+///
+/// The private ones name the public ones by where they are, which says nothing of their content.
+pub(super) fn digest(sysroot: &Path, private: &Path) -> Result<blake3::Hash> {
+    let include = sysroot.join("include");
+    let mut hasher = blake3::Hasher::new();
+    for root in [include.as_path(), private] {
+        for path in tree::files_below(root, None)? {
+            let name = path.strip_prefix(root).unwrap_or(&path);
+            let overlay = Target::ALL
+                .iter()
+                .any(|target| name.starts_with(target.triple()));
+            if overlay {
+                continue;
+            }
+            let content = std::fs::read(&path).map_err(Error::io("read", path.as_path()))?;
+            let place = include.to_string_lossy().into_owned();
+            let content = if root == private {
+                String::from_utf8_lossy(&content)
+                    .replace(&place, "@")
+                    .into_bytes()
+            } else {
+                content
+            };
+            hasher.update(name.to_string_lossy().as_bytes());
+            hasher.update(blake3::hash(&content).as_bytes());
+        }
+    }
+    Ok(hasher.finalize())
 }
 
 /// Shows what wasi-libc hides because WASI itself has nothing like it: "WASI has no pipe", say.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::compile::Unit;
+use super::compile::{Recipe, Unit};
 use super::sources::{self, Take};
 use crate::error::Result;
 use crate::target::{CXX_FLAGS, Target};
@@ -25,6 +25,10 @@ pub(super) struct Places<'a> {
     pub(super) resource: &'a Path,
     /// Where object files go.
     pub(super) objects: &'a Path,
+    /// Names the content of all headers but `guest/`'s own.
+    pub(super) headers: blake3::Hash,
+    /// Names the content of `guest/`.
+    pub(super) guest_content: blake3::Hash,
 }
 
 /// An archive of the sysroot and the units it is made of.
@@ -61,7 +65,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn add(&mut self, source: PathBuf, flags: &Arc<[OsString]>) {
+    fn add(&mut self, source: PathBuf, recipe: &Arc<Recipe>) {
         let stem = source.file_stem().unwrap_or_default().to_string_lossy();
         let library = self.name.trim_end_matches(".a");
         let object = format!(
@@ -72,7 +76,7 @@ impl<'a> Collector<'a> {
         self.units.push(Unit {
             object: self.places.objects.join(object),
             source,
-            flags: flags.clone(),
+            recipe: recipe.clone(),
         });
     }
 
@@ -109,7 +113,7 @@ pub(super) fn startup(places: &Places<'_>, target: Target, lib: &Path) -> Vec<Un
         .map(|name| Unit {
             source: wasi.join(format!("libc-bottom-half/crt/{name}.c")),
             object: lib.join(format!("{name}.o")),
-            flags: flags.clone(),
+            recipe: flags.clone(),
         })
         .into()
 }
@@ -131,10 +135,10 @@ fn libc(places: &Places<'_>, target: Target) -> Result<Library> {
     let lower = lower_flags(places, target);
     let bottom = lib.join("wasi/libc-bottom-half");
     for directory in ["cloudlibc/src/libc", "sources"] {
-        for source in tree::files_below(&bottom.join(directory), &["c"])? {
+        for source in tree::files_below(&bottom.join(directory), Some(&["c"]))? {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             if stem == "__wasilibc_real" {
-                units.add(source.clone(), &host_call_flags(&lower));
+                units.add(source.clone(), &host_call_flags(places, target));
             } else if !sources::WASI_REPLACED.contains(&&*stem) {
                 units.add(source, &lower);
             }
@@ -143,12 +147,12 @@ fn libc(places: &Places<'_>, target: Target) -> Result<Library> {
 
     let own = own_libc_flags(places, target);
     for directory in ["libc", "posix"] {
-        for source in tree::files_below(&places.guest.join(directory), &["c"])? {
+        for source in tree::files_below(&places.guest.join(directory), Some(&["c"]))? {
             units.add(source, &own);
         }
     }
     let threads = thread_flags(places, target);
-    for source in tree::files_below(&places.guest.join("libc-threads"), &["c", "S"])? {
+    for source in tree::files_below(&places.guest.join("libc-threads"), Some(&["c", "S"]))? {
         units.add(source, &threads);
     }
     Ok(units.finish())
@@ -195,10 +199,10 @@ fn libcxx(places: &Places<'_>, target: Target) -> Result<Library> {
         "LIBCXX_BUILDING_LIBCXXABI",
     ]);
     flags.include(&[lib.join("libcxx/src"), lib.join("libcxx/libc")]);
-    let flags = flags.done();
+    let flags = flags.done(places, Sees::Headers);
     let mut units = Collector::new(places, target, "libc++.a");
     let root = lib.join("libcxx/src");
-    for source in tree::files_below(&root, &["cpp"])? {
+    for source in tree::files_below(&root, Some(&["cpp"]))? {
         let name = source
             .strip_prefix(&root)
             .unwrap_or(&source)
@@ -228,9 +232,9 @@ fn libcxxabi(places: &Places<'_>, target: Target) -> Result<Library> {
         lib.join("libcxx/src"),
         lib.join("libunwind/include"),
     ]);
-    let flags = flags.done();
+    let flags = flags.done(places, Sees::Headers);
     let mut units = Collector::new(places, target, "libc++abi.a");
-    for source in tree::files_below(&lib.join("libcxxabi/src"), &["cpp"])? {
+    for source in tree::files_below(&lib.join("libcxxabi/src"), Some(&["cpp"]))? {
         let name = source
             .file_name()
             .unwrap_or_default()
@@ -246,7 +250,10 @@ fn libcxxabi(places: &Places<'_>, target: Target) -> Result<Library> {
     unwind.raw(&["-std=gnu17"]);
     unwind.define(&["NDEBUG", "_LIBUNWIND_HIDE_SYMBOLS"]);
     unwind.include(&[lib.join("libunwind/include"), lib.join("libunwind/src")]);
-    units.add(lib.join("libunwind/src/Unwind-wasm.c"), &unwind.done());
+    units.add(
+        lib.join("libunwind/src/Unwind-wasm.c"),
+        &unwind.done(places, Sees::Headers),
+    );
     Ok(units.finish())
 }
 
@@ -260,24 +267,28 @@ fn own(
     let mut flags = Flags::library(places, target);
     flags.overlay(places, target);
     flags.raw(&["-std=gnu17", "-Wall", "-Wextra"]);
-    let flags = flags.done();
+    let flags = flags.done(places, Sees::Guest);
     let mut units = Collector::new(places, target, name);
-    for source in tree::files_below(&places.guest.join(directory), &["c"])? {
+    for source in tree::files_below(&places.guest.join(directory), Some(&["c"]))? {
         units.add(source, &flags);
     }
     Ok(units.finish())
 }
 
 /// Flags of musl's files: its private headers, and none of our overlay's declarations.
-fn upper_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
+fn upper_flags(places: &Places<'_>, target: Target) -> Arc<Recipe> {
     let mut flags = Flags::library(places, target);
     flags.raw(&["-std=gnu17", "-w", "-fno-builtin-memset"]);
     flags.musl_private(places);
-    flags.done()
+    flags.done(places, Sees::Headers)
 }
 
 /// Flags of wasi-libc's own files.
-fn lower_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
+fn lower_flags(places: &Places<'_>, target: Target) -> Arc<Recipe> {
+    lower(places, target).done(places, Sees::Headers)
+}
+
+fn lower(places: &Places<'_>, target: Target) -> Flags {
     let bottom = places.zig.lib().join("libc/wasi/libc-bottom-half");
     let mut flags = Flags::library(places, target);
     flags.raw(&["-std=gnu17", "-w"]);
@@ -287,18 +298,21 @@ fn lower_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
         bottom.join("cloudlibc/src"),
     ]);
     flags.musl_private(places);
-    flags.done()
+    flags
 }
 
 /// Flags of the file with the calls into the host.
-fn host_call_flags(lower: &[OsString]) -> Arc<[OsString]> {
+fn host_call_flags(places: &Places<'_>, target: Target) -> Arc<Recipe> {
+    let mut flags = lower(places, target);
     let renamed = sources::HOST_CALLS.iter();
-    let renamed = renamed.map(|name| OsString::from(format!("-D__wasi_{name}=__host_{name}")));
-    lower.iter().cloned().chain(renamed).collect()
+    flags
+        .0
+        .extend(renamed.map(|name| OsString::from(format!("-D__wasi_{name}=__host_{name}"))));
+    flags.done(places, Sees::Headers)
 }
 
 /// Flags of our part of the C library, which sees both the public headers and musl's private ones.
-fn own_libc_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
+fn own_libc_flags(places: &Places<'_>, target: Target) -> Arc<Recipe> {
     let mut flags = Flags::library(places, target);
     flags.raw(&[
         "-std=gnu17",
@@ -309,11 +323,11 @@ fn own_libc_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
     ]);
     flags.include(&[places.guest.join("libc"), places.guest.join("libc-threads")]);
     flags.overlay(places, target);
-    flags.done()
+    flags.done(places, Sees::Guest)
 }
 
 /// Flags of our threads, which share musl's layout of a thread and of a `FILE`.
-fn thread_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
+fn thread_flags(places: &Places<'_>, target: Target) -> Arc<Recipe> {
     let mut flags = Flags::library(places, target);
     flags.raw(&[
         "-std=gnu17",
@@ -328,7 +342,16 @@ fn thread_flags(places: &Places<'_>, target: Target) -> Arc<[OsString]> {
     }
     flags.include(&[places.guest.join("libc"), places.guest.join("libc-threads")]);
     flags.musl_private(places);
-    flags.done()
+    flags.done(places, Sees::Guest)
+}
+
+/// Which headers can make a difference to an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sees {
+    /// Those of the sysroot, without the overlay.
+    Headers,
+    /// And everything in `guest/`.
+    Guest,
 }
 
 /// A compiler command line in the making.
@@ -403,8 +426,26 @@ impl Flags {
         ]);
     }
 
-    fn done(self) -> Arc<[OsString]> {
-        self.0.into()
+    /// Names what the flags make visible. Paths of this build are left out of the name: the next
+    /// build is elsewhere.
+    fn done(self, places: &Places<'_>, sees: Sees) -> Arc<Recipe> {
+        let mut hasher = blake3::Hasher::new();
+        let build = places.sysroot.parent().unwrap_or(places.sysroot);
+        for flag in &self.0 {
+            let flag = flag
+                .to_string_lossy()
+                .replace(&*build.to_string_lossy(), "@");
+            hasher.update(&(flag.len() as u64).to_le_bytes());
+            hasher.update(flag.as_bytes());
+        }
+        hasher.update(places.headers.as_bytes());
+        if sees == Sees::Guest {
+            hasher.update(places.guest_content.as_bytes());
+        }
+        Arc::new(Recipe {
+            flags: self.0,
+            digest: hasher.finalize(),
+        })
     }
 }
 

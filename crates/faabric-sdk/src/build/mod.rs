@@ -23,14 +23,15 @@ use library::{EMPTY_LIBRARIES, Library, Places};
 /// Raised when the recipe changes in a way that neither the wheel nor `guest/` shows.
 pub(crate) const RECIPE: u32 = 1;
 
-/// Builds the SDK in `into`, an empty directory on the cache's file system.
-pub(crate) fn build(zig: &Zig, into: &Path) -> Result<()> {
+/// Builds the SDK in `into`, an empty directory on the cache's file system; `cache` keeps the objects that
+/// later builds can use again.
+pub(crate) fn build(zig: &Zig, into: &Path, cache: &Path) -> Result<()> {
     let scratch = into.join("scratch");
     let sysroot = into.join("sysroot");
     let objects = scratch.join("objects");
     let guest = scratch.join("guest");
-    for directory in [&sysroot, &objects] {
-        std::fs::create_dir_all(directory).map_err(Error::io("create", directory.as_path()))?;
+    for directory in [sysroot.as_path(), &objects, cache] {
+        std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
     }
     tree::extract_guest(&guest)?;
     headers::assemble(zig, &guest, &sysroot)?;
@@ -47,12 +48,14 @@ pub(crate) fn build(zig: &Zig, into: &Path) -> Result<()> {
         private: &private,
         resource: &resource,
         objects: &objects,
+        headers: headers::digest(&sysroot, &private)?,
+        guest_content: tree::guest_digest(),
     };
     let mut plans = Vec::new();
     for target in Target::ALL {
         plans.push((target, library::libraries(&places, target)?));
     }
-    build_libraries(&places, plans)?;
+    build_libraries(&places, plans, cache)?;
     for target in Target::ALL {
         build_runtime(zig, &guest, &scratch, &resource, target)?;
     }
@@ -60,7 +63,11 @@ pub(crate) fn build(zig: &Zig, into: &Path) -> Result<()> {
 }
 
 /// Compiles and archives the planned libraries.
-fn build_libraries(places: &Places<'_>, plans: Vec<(Target, Vec<Library>)>) -> Result<()> {
+fn build_libraries(
+    places: &Places<'_>,
+    plans: Vec<(Target, Vec<Library>)>,
+    cache: &Path,
+) -> Result<()> {
     let mut units = Vec::new();
     let mut archives: Vec<(PathBuf, Vec<PathBuf>)> = Vec::new();
     for (target, libraries) in plans {
@@ -79,7 +86,7 @@ fn build_libraries(places: &Places<'_>, plans: Vec<(Target, Vec<Library>)>) -> R
         }
     }
     let bar = progress(units.len());
-    let compiled = compile::compile(places.zig, &units, &bar);
+    let compiled = compile::compile(places.zig, &units, cache, &bar);
     bar.finish_and_clear();
     compiled?;
     for (path, objects) in archives {
