@@ -110,12 +110,9 @@ pub(super) const MUSL_STDIO_LOCKS: &[(&str, Take)] = &[(
 /// Files of wasi-libc's lower half that `guest/` replaces.
 pub(super) const WASI_REPLACED: &[&str] = &[
     // guest/libc/malloc.c grows the memory itself, also beyond 2 GiB.
-    "sbrk",
-    // guest/posix/signal.c runs the handler of SIGABRT first.
-    "abort",
-    // guest/posix/directory.c resolves `..`, and serves threads.
-    "chdir",
-    "getcwd",
+    "sbrk", // guest/posix/signal.c runs the handler of SIGABRT first.
+    "abort", // guest/posix/directory.c resolves `..`, and serves threads.
+    "chdir", "getcwd",
 ];
 
 /// wasi-libc's calls into the host that guest/posix/descriptor.c stands in front of: there they are
