@@ -4,6 +4,7 @@
 mod language;
 mod load;
 mod memory;
+mod mpi;
 mod threads;
 mod traps;
 

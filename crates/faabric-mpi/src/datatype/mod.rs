@@ -264,11 +264,9 @@ impl Datatype {
     /// # Errors
     /// `MPI_ERR_COUNT` when they are too many to count.
     pub fn bytes_of_elements(&self, elements: u64) -> Result<u64> {
-        // No basic element is longer than 32 bytes.
-        match elements.checked_mul(32) {
-            Some(_) => Ok(self.signature.bytes_of(elements)),
-            None => Err(overflow("size")),
-        }
+        self.signature
+            .bytes_of(elements)
+            .ok_or_else(|| overflow("size"))
     }
 
     /// How many whole elements of this type `bytes` bytes are (`MPI_Get_count`);

@@ -135,31 +135,31 @@ impl Signature {
         (whole + some, left)
     }
 
-    /// Bytes of data in the first `elements` basic elements of the signature repeated.
-    pub(crate) fn bytes_of(&self, elements: u64) -> u64 {
+    /// Bytes of data in the first `elements` basic elements of the signature repeated;
+    /// none if 64 bits do not count them.
+    pub(crate) fn bytes_of(&self, elements: u64) -> Option<u64> {
         if self.elements == 0 {
-            return 0;
+            return Some(0);
         }
-        let whole = elements / self.elements * self.bytes;
+        let whole = (elements / self.elements).checked_mul(self.bytes)?;
         let rest = elements % self.elements;
-        whole
-            + match &self.shape {
-                Shape::Run(primitive, _) => rest * primitive.size(),
-                Shape::Repeat(_, body) => body.bytes_of(rest),
-                Shape::Sequence(parts) => {
-                    let mut bytes = 0;
-                    let mut left = rest;
-                    for part in parts.iter() {
-                        if left < part.elements {
-                            bytes += part.bytes_of(left);
-                            break;
-                        }
-                        bytes += part.bytes;
-                        left -= part.elements;
+        let some = match &self.shape {
+            Shape::Run(primitive, _) => rest.checked_mul(primitive.size())?,
+            Shape::Repeat(_, body) => body.bytes_of(rest)?,
+            Shape::Sequence(parts) => {
+                let (mut bytes, mut left) = (0, rest);
+                for part in parts.iter() {
+                    if left < part.elements {
+                        bytes += part.bytes_of(left)?;
+                        break;
                     }
-                    bytes
+                    bytes += part.bytes;
+                    left -= part.elements;
                 }
+                bytes
             }
+        };
+        whole.checked_add(some)
     }
 
     /// Calls `f` for each run of equal elements, in order.
@@ -237,6 +237,7 @@ impl Digest {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
@@ -265,7 +266,7 @@ mod tests {
         let s = Signature::sequence(vec![int.repeat(2), double.repeat(3).clone(), int]).repeat(5);
         assert_eq!(s.bytes, 5 * 36);
         for elements in 0..70 {
-            let bytes = s.bytes_of(elements);
+            let bytes = s.bytes_of(elements).unwrap();
             assert_eq!(s.elements_in(bytes), (elements, 0));
             assert_eq!(s.elements_in(bytes + 3), (elements, 3));
         }

@@ -574,4 +574,6 @@ fn counting_elements_ends_within_one() {
     assert_eq!(ty.elements_in(21), None);
     assert_eq!(ty.bytes_of_elements(4).unwrap(), 20);
     assert!(ty.bytes_of_elements(u64::MAX).is_err());
+    let byte = Datatype::named(Primitive::BYTE);
+    assert_eq!(byte.bytes_of_elements(u64::MAX).unwrap(), u64::MAX);
 }

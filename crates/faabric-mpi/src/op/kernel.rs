@@ -18,9 +18,16 @@ pub(super) fn find(op: Builtin, primitive: Primitive) -> Option<Kernel> {
     // Which operations a family has, then how the representation computes them.
     let computes = match primitive.family() {
         Family::Integer | Family::MultiLanguage => !matches!(op, Builtin::MinLoc | Builtin::MaxLoc),
+        // Logical operations on floats are not the standard's, but MPICH has them.
         Family::Floating => matches!(
             op,
-            Builtin::Sum | Builtin::Prod | Builtin::Min | Builtin::Max
+            Builtin::Sum
+                | Builtin::Prod
+                | Builtin::Min
+                | Builtin::Max
+                | Builtin::And
+                | Builtin::Or
+                | Builtin::Xor
         ),
         Family::Complex => matches!(op, Builtin::Sum | Builtin::Prod),
         Family::Logical => matches!(op, Builtin::And | Builtin::Or | Builtin::Xor),
@@ -71,15 +78,6 @@ fn number<T: Number>(op: Builtin) -> Option<Kernel> {
         // The form that becomes one instruction; an operand that is not a number is kept.
         Builtin::Min => |acc, operand| T::zip(acc, operand, |a, b| if a < b { a } else { b }),
         Builtin::Max => |acc, operand| T::zip(acc, operand, |a, b| if a > b { a } else { b }),
-        _ => return None,
-    })
-}
-
-fn integer<T: Integer>(op: Builtin) -> Option<Kernel> {
-    Some(match op {
-        Builtin::BitAnd => |acc, operand| T::zip(acc, operand, T::and),
-        Builtin::BitOr => |acc, operand| T::zip(acc, operand, T::or),
-        Builtin::BitXor => |acc, operand| T::zip(acc, operand, T::xor),
         Builtin::And => {
             |acc, operand| T::zip(acc, operand, |a, b| T::from_bool(a.is_true() & b.is_true()))
         }
@@ -89,6 +87,15 @@ fn integer<T: Integer>(op: Builtin) -> Option<Kernel> {
         Builtin::Xor => {
             |acc, operand| T::zip(acc, operand, |a, b| T::from_bool(a.is_true() ^ b.is_true()))
         }
+        _ => return None,
+    })
+}
+
+fn integer<T: Integer>(op: Builtin) -> Option<Kernel> {
+    Some(match op {
+        Builtin::BitAnd => |acc, operand| T::zip(acc, operand, T::and),
+        Builtin::BitOr => |acc, operand| T::zip(acc, operand, T::or),
+        Builtin::BitXor => |acc, operand| T::zip(acc, operand, T::xor),
         _ => return number::<T>(op),
     })
 }

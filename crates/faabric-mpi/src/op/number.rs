@@ -20,6 +20,10 @@ pub(super) trait Number: Copy + PartialOrd {
     fn sub(self, other: Self) -> Self;
     /// Wraps around on overflow.
     fn mul(self, other: Self) -> Self;
+    /// 0 or 1.
+    fn from_bool(value: bool) -> Self;
+    /// Whether it is not zero.
+    fn is_true(self) -> bool;
     /// `acc[i] = f(acc[i], operand[i])` for all whole numbers in both.
     fn zip(acc: &mut [u8], operand: &[u8], f: impl Fn(Self, Self) -> Self);
     /// The same, two numbers at a time: real and imaginary parts.
@@ -38,12 +42,8 @@ pub(super) trait Number: Copy + PartialOrd {
     }
 }
 
-/// A number that has bits to combine and is true unless it is zero.
+/// A number that has bits to combine.
 pub(super) trait Integer: Number {
-    /// 0 or 1.
-    fn from_bool(value: bool) -> Self;
-    /// Whether it is not zero.
-    fn is_true(self) -> bool;
     /// Bitwise and.
     fn and(self, other: Self) -> Self;
     /// Bitwise or.
@@ -92,9 +92,7 @@ macro_rules! integers {
             fn mul(self, other: Self) -> Self {
                 self.wrapping_mul(other)
             }
-        }
 
-        impl Integer for $type {
             fn from_bool(value: bool) -> Self {
                 Self::from(value)
             }
@@ -102,7 +100,9 @@ macro_rules! integers {
             fn is_true(self) -> bool {
                 self != 0
             }
+        }
 
+        impl Integer for $type {
             fn and(self, other: Self) -> Self {
                 self & other
             }
@@ -135,6 +135,14 @@ macro_rules! floats {
 
             fn mul(self, other: Self) -> Self {
                 self * other
+            }
+
+            fn from_bool(value: bool) -> Self {
+                u8::from(value).into()
+            }
+
+            fn is_true(self) -> bool {
+                self != 0.0
             }
         }
     )*};
@@ -173,6 +181,14 @@ macro_rules! soft_floats {
 
             fn mul(self, other: Self) -> Self {
                 $name((self.0 * other.0).value)
+            }
+
+            fn from_bool(value: bool) -> Self {
+                $name(<$inner>::from_u128(value.into()).value)
+            }
+
+            fn is_true(self) -> bool {
+                !self.0.is_zero()
             }
         }
     )*};
