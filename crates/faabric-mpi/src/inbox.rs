@@ -122,7 +122,7 @@ impl Inbox {
         bytes: &[u8; N],
         len: usize,
     ) -> bool {
-        const { assert!(N % 8 == 0 && N <= LONGEST) };
+        const { assert!(N.is_multiple_of(8) && N <= LONGEST) };
         let len = len.min(N);
         let Some(position) = self.claim(slots(len)) else {
             return false;
