@@ -4,7 +4,7 @@
 use super::algorithm::inter;
 use super::call::{IN_PLACE, Spread, TypedSpread};
 use super::schedule::Blocks;
-use super::stream::Stream;
+use super::stream::{Stream, byte};
 use crate::abi;
 use crate::comm::Comm;
 use crate::datatype::Datatype;
@@ -113,14 +113,13 @@ pub(super) fn typed(
         .zip(spread.displs)
         .zip(spread.datatypes);
     collect(blocks.map(|((&count, &displ), &handle)| {
-        block(
-            rank,
-            spread.addr,
-            count,
-            Some(displ),
-            datatype(rank, handle)?,
-            name,
-        )
+        // Programs pass null types for blocks without data, and libraries let them.
+        let datatype = if count == 0 {
+            byte()
+        } else {
+            datatype(rank, handle)?
+        };
+        block(rank, spread.addr, count, Some(displ), datatype, name)
     }))
 }
 
@@ -197,14 +196,19 @@ pub(super) fn scattered_block(
     all: &Blocked,
     root: u32,
 ) -> Result<()> {
-    let (place, mine) = (part.blocks.total(), all.blocks.len(root));
-    if mine > place {
-        return Err(Error::new(
-            Class::TRUNCATE,
-            format!("the root's own block has {mine} bytes, its receive buffer {place}"),
-        ));
-    }
+    room(part.blocks.total(), all.blocks.len(root))?;
     apart(recv, all, root)
+}
+
+/// The root's own block of a scatter must fit its receive buffer.
+pub(super) fn room(room: u64, block: u64) -> Result<()> {
+    if block <= room {
+        return Ok(());
+    }
+    Err(Error::new(
+        Class::TRUNCATE,
+        format!("the root's own block has {block} bytes, its receive buffer {room}"),
+    ))
 }
 
 /// A block must not be its own place in the other buffer.

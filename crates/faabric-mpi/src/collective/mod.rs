@@ -60,7 +60,10 @@ impl State {
     /// The tag of the next operation. Tags repeat after 2^30 operations, when those
     /// of before are long over.
     pub(crate) fn next_tag(&self) -> i32 {
-        (self.sequence.fetch_add(1, Ordering::Relaxed) & 0x3fff_ffff) as i32
+        // One thread of a rank at a time starts collectives of a communicator.
+        let tag = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(tag.wrapping_add(1), Ordering::Relaxed);
+        (tag & 0x3fff_ffff) as i32
     }
 }
 

@@ -70,14 +70,6 @@ impl Stream {
         }
     }
 
-    /// The only buffer, when there is not more than one with data.
-    pub(crate) fn into_single(mut self) -> Option<Data> {
-        match self.pieces.len() {
-            1 => self.pieces.pop().map(|piece| piece.data),
-            _ => None,
-        }
-    }
-
     pub(crate) fn len(&self) -> u64 {
         self.pieces
             .last()

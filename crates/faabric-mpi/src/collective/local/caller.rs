@@ -5,7 +5,7 @@ use super::move_turns as moves;
 use super::share::{Flat, Form};
 use super::team::{Turn, Window};
 use crate::collective::algorithm::barrier;
-use crate::collective::check::{self, Blocked};
+use crate::collective::check;
 use crate::collective::reducer::Reducer;
 use crate::collective::run::{Plan, Run};
 use crate::collective::schedule::{Schedule, Seat};
@@ -164,20 +164,4 @@ pub(super) fn spare(len: u64) -> Result<Window> {
         addr: Addr(0),
         len,
     })
-}
-
-pub(super) fn flat_of(blocked: Blocked) -> Result<Flat> {
-    let len = blocked.blocks.total();
-    match blocked.stream.into_single() {
-        Some(data) => Flat::new(data, len),
-        None => Flat::new(
-            Data {
-                memory: Arc::new(HostBuffer::zeroed(0)),
-                addr: Addr(0),
-                count: 0,
-                datatype: byte(),
-            },
-            0,
-        ),
-    }
 }

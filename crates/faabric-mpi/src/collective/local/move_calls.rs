@@ -1,16 +1,52 @@
 //! Gather, scatter, allgather and alltoall as a team serves them: checks, the form of
 //! hand-over, and the caller's buffers as runs of bytes.
 
-use super::caller::{Caller, flat_of, left_alone};
+use super::caller::{Caller, left_alone};
 use super::move_turns as moves;
 use super::share::{Flat, Form};
 use crate::collective::call::IN_PLACE;
-use crate::collective::check::{self, Blocked};
+use crate::collective::check;
 use crate::error::Result;
 use crate::guest::Guest;
+use crate::memory::Addr;
 use crate::rank::Buffer;
 
 impl Caller<'_> {
+    /// Packed bytes of a buffer, which must not be `MPI_IN_PLACE`.
+    fn len(&self, buffer: &Buffer, name: &str) -> Result<u64> {
+        check::refuse_in_place(buffer.addr, name)?;
+        check::bytes(&*self.rank.committed(buffer.datatype)?, buffer.count)
+    }
+
+    /// `copies` times the buffer's elements, as one run of bytes.
+    fn run(&self, buffer: &Buffer, copies: u32) -> Result<Flat> {
+        let count = buffer.count.saturating_mul(i64::from(copies));
+        self.flat(buffer.addr, count, &*self.rank.committed(buffer.datatype)?)
+    }
+
+    /// The caller's own block, when it is not in place: it must have the length of its
+    /// place, `rank` blocks into `all`, and be elsewhere.
+    fn own(&self, own: &Buffer, all: &Buffer, len: u64, rank: u32) -> Result<Option<Flat>> {
+        if own.addr == IN_PLACE {
+            return Ok(None);
+        }
+        let mine = self.len(own, "sendbuf")?;
+        check::same_length("sendbuf", mine, "the caller's place in recvbuf", len)?;
+        check::distinct(own.addr, self.place(all, rank)?, len)?;
+        self.run(own, 1).map(Some)
+    }
+
+    /// Where block `rank` of a buffer of blocks is.
+    fn place(&self, all: &Buffer, rank: u32) -> Result<Addr> {
+        let extent = self.rank.committed(all.datatype)?.extent();
+        let skip = all
+            .count
+            .checked_mul(extent)
+            .and_then(|block| block.checked_mul(rank.into()));
+        skip.and_then(|skip| all.addr.offset(skip))
+            .ok_or_else(|| check::overflow("the buffer"))
+    }
+
     pub(super) fn gather(
         &self,
         guest: &mut dyn Guest,
@@ -19,31 +55,24 @@ impl Caller<'_> {
         root: i32,
     ) -> Result<Option<()>> {
         let root = check::root(self.comm, root)?;
-        if self.comm.rank != root {
-            let own = check::one(self.rank, send, "sendbuf")?;
-            let form = self.form(own.blocks.total());
-            if form == Form::Shown || own.blocks.total() == 0 {
-                return Ok(left_alone(form));
-            }
-            let own = flat_of(own)?;
-            moves::gather(self.turn(guest), form, root as usize, &own.window, None)?;
-            return Ok(Some(()));
-        }
-        let all = check::blocks(self.rank, recv, self.comm.size(), "recvbuf")?;
-        let len = all.blocks.len(0);
+        let is_root = self.comm.rank == root;
+        let len = if is_root {
+            self.len(&recv, "recvbuf")?
+        } else {
+            self.len(&send, "sendbuf")?
+        };
         let form = self.form(len);
         if form == Form::Shown || len == 0 {
             return Ok(left_alone(form));
         }
-        let in_place = send.addr == IN_PLACE;
-        let own = if in_place {
-            None
-        } else {
-            Some(self.own(send, &all, root)?)
-        };
-        let all = flat_of(all)?;
-        let at = u64::from(root) * len;
-        let own = own.map_or_else(|| all.window.part(at..at + len), |own| own.window);
+        if !is_root {
+            let own = self.run(&send, 1)?;
+            moves::gather(self.turn(guest), form, root as usize, &own.window, None)?;
+            return Ok(Some(()));
+        }
+        let own = self.own(&send, &recv, len, root)?;
+        let all = self.run(&recv, self.comm.size())?;
+        let own = own.map_or_else(|| all.block(root, len), |own| own.window);
         moves::gather(
             self.turn(guest),
             form,
@@ -55,11 +84,6 @@ impl Caller<'_> {
         Ok(Some(()))
     }
 
-    /// The caller's own block, of the length of its place in `all`.
-    fn own(&self, own: Buffer, all: &Blocked, rank: u32) -> Result<Flat> {
-        flat_of(check::own_block(self.rank, own, all, rank)?)
-    }
-
     pub(super) fn scatter(
         &self,
         guest: &mut dyn Guest,
@@ -68,32 +92,31 @@ impl Caller<'_> {
         root: i32,
     ) -> Result<Option<()>> {
         let root = check::root(self.comm, root)?;
-        let size = u64::from(self.comm.size());
         let is_root = self.comm.rank == root;
         let in_place = is_root && recv.addr == IN_PLACE;
+        let len = if is_root {
+            self.len(&send, "sendbuf")?
+        } else {
+            self.len(&recv, "recvbuf")?
+        };
+        let form = self.form(len.saturating_mul(self.comm.size().into()));
+        if form == Form::Shown || len == 0 {
+            return Ok(left_alone(form));
+        }
+        if is_root && !in_place {
+            check::room(self.len(&recv, "recvbuf")?, len)?;
+            check::distinct(recv.addr, self.place(&send, root)?, len)?;
+        }
         let all = if is_root {
-            Some(check::blocks(self.rank, send, self.comm.size(), "sendbuf")?)
+            Some(self.run(&send, self.comm.size())?)
         } else {
             None
         };
         let own = if in_place {
             None
         } else {
-            Some(check::one(self.rank, recv, "recvbuf")?)
+            Some(self.run(&recv, 1)?)
         };
-        let len = match (&all, &own) {
-            (Some(all), _) => all.blocks.len(0),
-            (None, Some(own)) => own.blocks.total(),
-            (None, None) => 0,
-        };
-        let form = self.form(len.saturating_mul(size));
-        if form == Form::Shown || len == 0 {
-            return Ok(left_alone(form));
-        }
-        if let (Some(all), Some(own)) = (&all, &own) {
-            check::scattered_block(recv, own, all, root)?;
-        }
-        let (all, own) = (all.map(flat_of).transpose()?, own.map(flat_of).transpose()?);
         let (from, to) = (
             all.as_ref().map(|all| &all.window),
             own.as_ref().map(|own| &own.window),
@@ -109,20 +132,14 @@ impl Caller<'_> {
         send: Buffer,
         recv: Buffer,
     ) -> Result<()> {
-        let all = check::blocks(self.rank, recv, self.comm.size(), "recvbuf")?;
-        let in_place = send.addr == IN_PLACE;
-        let own = if in_place {
-            None
-        } else {
-            Some(self.own(send, &all, self.comm.rank)?)
-        };
-        let len = all.blocks.len(0);
+        let len = self.len(&recv, "recvbuf")?;
+        let own = self.own(&send, &recv, len, self.comm.rank)?;
         if len == 0 {
             return Ok(());
         }
-        let all = flat_of(all)?;
-        let at = u64::from(self.comm.rank) * len;
-        let own = own.map_or_else(|| all.window.part(at..at + len), |own| own.window);
+        let all = self.run(&recv, self.comm.size())?;
+        let in_place = own.is_none();
+        let own = own.map_or_else(|| all.block(self.comm.rank, len), |own| own.window);
         moves::allgather(
             self.turn(guest),
             self.form(len),
@@ -139,23 +156,20 @@ impl Caller<'_> {
         send: Buffer,
         recv: Buffer,
     ) -> Result<Option<()>> {
-        let recvs = check::blocks(self.rank, recv, self.comm.size(), "recvbuf")?;
-        let len = recvs.blocks.len(0);
-        let total = recvs.blocks.total();
+        let size = self.comm.size();
+        let len = self.len(&recv, "recvbuf")?;
         let in_place = send.addr == IN_PLACE;
-        let form = self.form(total);
+        let form = self.form(len.saturating_mul(size.into()));
         if len == 0 || in_place && form == Form::Shown {
             return Ok(left_alone(form));
         }
-        let sends = if in_place {
-            None
-        } else {
+        let mut sends = None;
+        if !in_place {
             check::distinct(send.addr, recv.addr, len)?;
-            let sends = check::blocks(self.rank, send, self.comm.size(), "sendbuf")?;
-            check::same_length("sendbuf", sends.blocks.total(), "recvbuf", total)?;
-            Some(flat_of(sends)?)
-        };
-        let recvs = flat_of(recvs)?;
+            check::same_length("sendbuf", self.len(&send, "sendbuf")?, "recvbuf", len)?;
+            sends = Some(self.run(&send, size)?);
+        }
+        let recvs = self.run(&recv, size)?;
         let from = sends.as_ref().unwrap_or(&recvs);
         moves::alltoall(self.turn(guest), form, &from.window, &recvs.window, len)?;
         recvs.bring_home()?;

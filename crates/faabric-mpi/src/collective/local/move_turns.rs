@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// All wait for all.
 pub(super) fn barrier(mut turn: Turn<'_>) -> Result<()> {
-    turn.claim()?;
+    turn.claim(false)?;
     turn.arrive();
     turn.await_all()?;
     turn.end(true);
@@ -17,7 +17,7 @@ pub(super) fn barrier(mut turn: Turn<'_>) -> Result<()> {
 /// All arrive; only `root` waits for it.
 pub(super) fn assemble(mut turn: Turn<'_>, root: usize) -> Result<()> {
     let waits = turn.me == root;
-    turn.claim()?;
+    turn.claim(false)?;
     turn.arrive();
     if waits {
         turn.await_all()?;
@@ -29,7 +29,9 @@ pub(super) fn assemble(mut turn: Turn<'_>, root: usize) -> Result<()> {
 /// The root's data to all. Unless the data is shown, the root goes on at once.
 pub(super) fn bcast(mut turn: Turn<'_>, form: Form, root: usize, data: &Window) -> Result<()> {
     let is_root = turn.me == root;
-    turn.claim()?;
+    if is_root || form == Form::Shown {
+        turn.claim(form.is_big())?;
+    }
     if is_root {
         turn.offer(form, data, None)?;
         turn.stamp();
@@ -57,7 +59,7 @@ pub(super) fn gather(
     all: Option<&Window>,
 ) -> Result<()> {
     let size = turn.team.size();
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, own, None)?;
     turn.arrive();
     let Some(all) = all.filter(|_| turn.me == root) else {
@@ -81,8 +83,8 @@ pub(super) fn scatter(
     all: Option<&Window>,
     own: Option<&Window>,
 ) -> Result<()> {
-    turn.claim()?;
     if let Some(all) = all {
+        turn.claim(form.is_big())?;
         turn.offer(form, all, None)?;
         turn.stamp();
     } else {
@@ -104,7 +106,7 @@ pub(super) fn allgather(
     in_place: bool,
 ) -> Result<()> {
     let (size, me, len) = (turn.team.size(), turn.me, own.len);
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, own, None)?;
     turn.arrive();
     turn.await_all()?;
@@ -127,7 +129,7 @@ pub(super) fn alltoall(
     len: u64,
 ) -> Result<()> {
     let (size, me) = (turn.team.size(), turn.me);
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, sends, None)?;
     turn.arrive();
     turn.await_all()?;

@@ -13,17 +13,22 @@ use crate::datatype::Datatype;
 use crate::error::Result;
 use crate::guest::Guest;
 use crate::op::{Builtin, Op};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Caller<'_> {
     /// The operation and the buffers of a reduction with a predefined operation.
-    fn operands(&self, data: &Reduction, count: i64) -> Result<Option<(Operation, Arc<Datatype>)>> {
+    fn operands(
+        &self,
+        data: &Reduction,
+        count: i64,
+    ) -> Result<Option<(Operation, Cow<'_, Arc<Datatype>>)>> {
         let builtin = match self.rank.op(data.op)? {
             // The last two are refused, with their reason, where schedules are made.
             Op::User(_) | Op::Builtin(Builtin::Replace | Builtin::NoOp) => return Ok(None),
             Op::Builtin(builtin) => builtin,
         };
-        let datatype = self.rank.committed(data.datatype)?.into_owned();
+        let datatype = self.rank.committed(data.datatype)?;
         check::bytes(&datatype, count)?;
         let kernel = builtin.kernel_for(&datatype)?;
         let unit = datatype.primitive().map_or(1, |primitive| primitive.size()) as usize;

@@ -47,7 +47,7 @@ pub(super) fn reduce(
     }
     let (team, me, len) = (turn.team, turn.me, input.len);
     let receives = to.includes(me);
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, input, None)?;
     if team.is_few() {
         turn.arrive();
@@ -87,7 +87,7 @@ fn reduce_shown(
     to: To,
 ) -> Result<()> {
     let (team, me) = (turn.team, turn.me);
-    turn.claim()?;
+    turn.claim(true)?;
     turn.offer(Form::Shown, input, to.includes(me).then_some(output))?;
     turn.arrive();
     turn.await_all()?;
@@ -122,7 +122,7 @@ fn reduce_shown(
 /// before all have finished.
 pub(super) fn leave_shown(turn: Turn<'_>) -> Result<()> {
     let mut last = turn.next();
-    last.claim()?;
+    last.claim(false)?;
     last.arrive();
     last.await_all()?;
     last.withdraw_previous();
@@ -141,7 +141,7 @@ pub(super) fn reduce_scatter(
     in_place: bool,
 ) -> Result<()> {
     let team = turn.team;
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, input, None)?;
     turn.arrive();
     turn.await_all()?;
@@ -185,7 +185,7 @@ pub(super) fn scan(
     inclusive: bool,
 ) -> Result<()> {
     let members = 0..turn.me + usize::from(inclusive);
-    turn.claim()?;
+    turn.claim(form.is_big())?;
     turn.offer(form, input, None)?;
     turn.arrive();
     turn.await_all()?;

@@ -35,6 +35,13 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Does it need more than a cell?
+    pub(super) fn is_big(self) -> bool {
+        self != Form::Small
+    }
+}
+
 /// A caller's buffer as one run of bytes: its own memory where it has no gaps, a
 /// packed copy otherwise.
 pub(super) struct Flat {
@@ -76,6 +83,12 @@ impl Flat {
             window,
             home: Some((buffer, data)),
         })
+    }
+
+    /// Block `index` of blocks of `len` bytes.
+    pub(super) fn block(&self, index: u32, len: u64) -> Window {
+        let at = u64::from(index) * len;
+        self.window.part(at..at + len)
     }
 
     /// Brings a result to where the caller wants it.

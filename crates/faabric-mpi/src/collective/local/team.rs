@@ -1,19 +1,21 @@
 //! The ranks of one communicator on one worker, and the memory they meet in.
 //!
 //! ```text
-//!              cell 0 (even turns)         cell 1 (odd turns)
-//! member 0   [turn | small data][big]    [turn | small data][big]    done
-//! member 1   [turn | small data][big]    [turn | small data][big]    done
+//!              cell 0 ... 7                     big 0, 1
+//! member 0   [turn | small data] ...          [copy or window] ...    done
+//! member 1   [turn | small data] ...          [copy or window] ...    done
 //!   ...
-//! team       arrived, tree, complete     arrived, tree, complete     bell
+//! team       arrived, tree, complete ...                              bell
 //! ```
 //! Collectives of the team are numbered: operation `t` is a *turn*, the same number on
-//! every member, and uses cell `t % 2`. A member puts its contribution into its own
-//! cell, stamps the cell with the turn, and reads others' once they are stamped.
+//! every member, and uses cell `t % 8`. A member puts its contribution into its own
+//! cell, stamps the cell with the turn, and reads others' once they are stamped. What
+//! does not fit into a cell lies in big `t % 2`.
 //!
-//! Invariant: a member writes its cell in turn `t` only when every member is done with
-//! turn `t - 2`, the last that used it. After a turn in which all wait for all this is
-//! known without looking; otherwise the members' `done` is looked at.
+//! Invariant: a member writes a cell (a big) in turn `t` only when every member is done
+//! with the last turn that used it, `t - 8` (`t - 2`). After a turn in which all wait
+//! for all this is known without looking; otherwise the members' `done` is looked at.
+//! So the root of broadcasts is up to eight of them ahead of its slowest receiver.
 //!
 //! Two ways to learn that all have arrived: with a core for each member, everyone
 //! looks at everyone's stamp (no shared counter: one cache line a pair moves); with
@@ -34,6 +36,16 @@ const WORDS: usize = 15;
 
 /// The most members that look at each other's stamps.
 const FEW: usize = 8;
+
+/// Turns that use different cells.
+const CELLS: usize = 8;
+/// Turns that use different bigs.
+const BIGS: usize = 2;
+
+/// How often a member looks for the others' stamps before it makes sure that none of
+/// them sleeps: that takes until its own stamp has left the core, which the first
+/// looks need not wait for.
+const FIRST_LOOKS: u32 = 64;
 
 /// One run of bytes in a member's memory, shown to the others for a turn.
 #[derive(Clone)]
@@ -84,8 +96,8 @@ struct Line(AtomicU32);
 
 #[derive(Default)]
 struct Member {
-    cells: [Cell; 2],
-    big: [RwLock<Big>; 2],
+    cells: [Cell; CELLS],
+    big: [RwLock<Big>; BIGS],
     done: Line,
 }
 
@@ -103,7 +115,7 @@ struct Crowd {
 /// The members of a communicator on one worker.
 pub(crate) struct Team {
     members: Box<[Member]>,
-    crowds: [Crowd; 2],
+    crowds: [Crowd; CELLS],
     bell: Doorbell,
     /// Members that wait at their own mailbox, because they have other operations
     /// under way.
@@ -134,7 +146,7 @@ impl Team {
         };
         Team {
             members: (0..size).map(|_| Member::default()).collect(),
-            crowds: [crowd(), crowd()],
+            crowds: std::array::from_fn(|_| crowd()),
             bell: Doorbell::default(),
             elsewhere: AtomicU32::new(0),
             ranks: ranks.into(),
@@ -204,6 +216,10 @@ pub(super) struct Turn<'a> {
     pub(super) me: usize,
     place: &'a Place,
     turn: u32,
+    /// Contributions of this turn are long, and what is done with them takes time.
+    big: bool,
+    /// The caller's stamp is set, but nobody who may sleep was woken yet.
+    unrung: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -214,7 +230,9 @@ impl<'a> Turn<'a> {
         rank: &'a Rank,
         guest: &'a mut dyn Guest,
     ) -> Turn<'a> {
-        let turn = place.turn.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        // One thread of a rank at a time is in a collective of a communicator.
+        let turn = place.turn.load(Ordering::Relaxed).wrapping_add(1);
+        place.turn.store(turn, Ordering::Relaxed);
         Turn {
             team,
             rank,
@@ -222,12 +240,17 @@ impl<'a> Turn<'a> {
             me,
             place,
             turn,
+            big: false,
+            unrung: false,
         }
     }
 
     /// The next turn of the same operation, when the caller has seen all members
     /// arrive in this one. It may still be read from.
-    pub(super) fn next(self) -> Turn<'a> {
+    pub(super) fn next(mut self) -> Turn<'a> {
+        if self.unrung {
+            self.ring();
+        }
         self.place
             .safe
             .store(self.turn.wrapping_sub(1), Ordering::Relaxed);
@@ -235,34 +258,64 @@ impl<'a> Turn<'a> {
     }
 
     fn cell(&self, member: usize) -> &'a Cell {
-        &self.team.members[member].cells[self.turn as usize % 2]
+        &self.team.members[member].cells[self.turn as usize % CELLS]
     }
 
     fn crowd(&self) -> &'a Crowd {
-        &self.team.crowds[self.turn as usize % 2]
+        &self.team.crowds[self.turn as usize % CELLS]
     }
 
     /// What does not fit into the cell of a member.
     pub(super) fn big(&self, member: usize) -> &'a RwLock<Big> {
-        &self.team.members[member].big[self.turn as usize % 2]
+        &self.team.members[member].big[self.turn as usize % BIGS]
     }
 
-    /// Waits until the caller's cell is free. To be called before anything is put
-    /// into it, and before the caller arrives.
-    pub(super) fn claim(&mut self) -> Result<()> {
-        let free = self.turn.wrapping_sub(2);
+    /// Waits until the caller's cell is free, and its big if it uses that. To be called
+    /// before anything is put there, and before the caller arrives.
+    pub(super) fn claim(&mut self, big: bool) -> Result<()> {
+        self.big = big;
+        let free = self
+            .turn
+            .wrapping_sub(if big { BIGS } else { CELLS } as u32);
         if reached(self.place.safe.load(Ordering::Relaxed), free) {
             return Ok(());
         }
         let team = self.team;
-        let all_done = || {
-            team.members
+        // How far behind this turn the slowest member is.
+        let behind = |turn: u32| {
+            let done = team
+                .members
                 .iter()
-                .all(|member| reached(member.done.0.load(Ordering::Acquire), free))
+                .map(|member| member.done.0.load(Ordering::Acquire));
+            // Others may be ahead: they are not behind at all.
+            let behind = done.map(|done| (turn.wrapping_sub(done) as i32).max(0));
+            behind.max().unwrap_or(0) as u32
         };
-        team.wait(self.rank, self.guest, all_done)?;
-        self.place.safe.store(free, Ordering::Relaxed);
+        let (turn, depth) = (self.turn, self.turn.wrapping_sub(free));
+        self.wait(|| behind(turn) <= depth)?;
+        self.place
+            .safe
+            .store(turn.wrapping_sub(behind(turn)), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Waits until `ready`. First only looks: see [`FIRST_LOOKS`].
+    fn wait(&mut self, ready: impl Fn() -> bool) -> Result<()> {
+        if self.unrung {
+            for _ in 0..FIRST_LOOKS {
+                if ready() {
+                    return Ok(());
+                }
+                std::hint::spin_loop();
+            }
+            self.ring();
+        }
+        self.team.wait(self.rank, self.guest, ready)
+    }
+
+    fn ring(&mut self) {
+        self.unrung = false;
+        self.team.ring(self.rank);
     }
 
     /// Reads what a member put beside its stamp.
@@ -283,21 +336,22 @@ impl<'a> Turn<'a> {
     }
 
     /// The caller's contribution is in its cell, for whoever waits for this member.
-    pub(super) fn stamp(&self) {
+    pub(super) fn stamp(&mut self) {
         self.cell(self.me).turn.store(self.turn, Ordering::Release);
-        self.team.ring(self.rank);
+        self.unrung = true;
+        if self.big {
+            self.ring();
+        }
     }
 
     /// Waits for one member's stamp.
     pub(super) fn await_member(&mut self, member: usize) -> Result<()> {
         let (cell, turn) = (self.cell(member), self.turn);
-        self.team.wait(self.rank, self.guest, || {
-            reached(cell.turn.load(Ordering::Acquire), turn)
-        })
+        self.wait(|| reached(cell.turn.load(Ordering::Acquire), turn))
     }
 
     /// The caller has arrived; does not wait.
-    pub(super) fn arrive(&self) {
+    pub(super) fn arrive(&mut self) {
         if self.team.few {
             return self.stamp();
         }
@@ -315,26 +369,24 @@ impl<'a> Turn<'a> {
             return self.await_complete();
         }
         let (team, turn) = (self.team, self.turn);
-        let side = turn as usize % 2;
-        team.wait(self.rank, self.guest, || {
+        let cell = turn as usize % CELLS;
+        self.wait(|| {
             team.members
                 .iter()
-                .all(|member| reached(member.cells[side].turn.load(Ordering::Acquire), turn))
+                .all(|member| reached(member.cells[cell].turn.load(Ordering::Acquire), turn))
         })
     }
 
     /// Says that the turn's result is there.
-    pub(super) fn set_complete(&self) {
+    pub(super) fn set_complete(&mut self) {
         self.crowd().complete.0.store(self.turn, Ordering::Release);
-        self.team.ring(self.rank);
+        self.ring();
     }
 
     /// Waits for [`Turn::set_complete`].
     pub(super) fn await_complete(&mut self) -> Result<()> {
         let (complete, turn) = (&self.crowd().complete.0, self.turn);
-        self.team.wait(self.rank, self.guest, || {
-            reached(complete.load(Ordering::Acquire), turn)
-        })
+        self.wait(|| reached(complete.load(Ordering::Acquire), turn))
     }
 
     /// Climbs the combining tree: `combine(left, right)` is called by the second to
@@ -367,19 +419,19 @@ impl<'a> Turn<'a> {
 
     /// Forgets what was shown in the turn before.
     pub(super) fn withdraw_previous(&self) {
-        let mut big = self.team.members[self.me].big[(self.turn as usize + 1) % 2].write();
+        let mut big = self.team.members[self.me].big[(self.turn as usize + 1) % BIGS].write();
         big.send = None;
         big.recv = None;
     }
 
     /// The caller is done with this turn: it reads nobody's cell any more. `all` says
     /// that it has seen all members arrive.
-    pub(super) fn end(self, all: bool) {
+    pub(super) fn end(mut self, all: bool) {
         self.team.members[self.me]
             .done
             .0
             .store(self.turn, Ordering::Release);
-        self.team.ring(self.rank);
+        self.ring();
         if all {
             // Whoever arrives is done with the turn before.
             self.place
