@@ -8,7 +8,7 @@ use proptest::prelude::*;
 /// Sizes on both sides of every threshold: the ring's slots, local and remote eager,
 /// a packet's inline payload.
 const SIZES: &[usize] = &[
-    0, 1, 8, 104, 105, 224, 225, 1904, 1905, 4096, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
+    0, 1, 8, 104, 105, 224, 225, 584, 585, 4096, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
 ];
 
 fn pattern(len: usize, seed: usize) -> Vec<u8> {
