@@ -11,6 +11,7 @@
 
 #include "wait.h"
 #include "lock.h"
+#include "libc.h"
 #include "locale_impl.h"
 #include "stdio_impl.h"
 #include <setjmp.h>
@@ -134,9 +135,31 @@ volatile int *__faabric_thread_main(int tid, struct start *start)
 	return &self->tid;
 }
 
+static void begin_to_lock(FILE *f)
+{
+	if (f && f->lock < 0)
+		f->lock = 0;
+}
+
+/// musl opens FILEs without a lock while there is one thread. From the first further one on,
+/// those that are open have one, and those to come get it from `libc.threaded`.
+static void begin_threading(void)
+{
+	if (libc.threaded)
+		return;
+	for (FILE *f = *__ofl_lock(); f; f = f->next)
+		begin_to_lock(f);
+	__ofl_unlock();
+	begin_to_lock(__stdin_used);
+	begin_to_lock(__stdout_used);
+	begin_to_lock(__stderr_used);
+	libc.threaded = 1;
+}
+
 static int create(pthread_t *to, const pthread_attr_t *attr, void *(*routine)(void *), void *arg,
 	int c11)
 {
+	begin_threading();
 	reap();
 	size_t stack_size = attr ? attr->_a_stacksize : __default_stacksize;
 	if (stack_size < SMALLEST_STACK)
