@@ -123,6 +123,12 @@ pub enum Command {
         /// Which job.
         job: JobId,
     },
+    /// End a worker's connection, if it has one: its lease is over. If it lives after
+    /// all, it comes back and says what it runs.
+    Disconnect {
+        /// Whose.
+        worker: WorkerName,
+    },
     /// Tell those who follow a job that it changed.
     JobChanged {
         /// Which.

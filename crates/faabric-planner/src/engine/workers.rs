@@ -17,7 +17,7 @@
 //! until it says that it has ended.
 
 use super::state::{Fact, Outcome, Phase, Worker};
-use super::{Engine, state::Job};
+use super::{Command, Engine, state::Job};
 use crate::names::{RankList, Timestamp, WorkerName};
 use faabric_wire::id::{JobId, Rank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -309,6 +309,12 @@ impl Engine {
             } else {
                 format!("worker {name} is lost: nothing was heard of it for {ms} ms")
             };
+            self.tell(
+                &name,
+                Command::Disconnect {
+                    worker: name.clone(),
+                },
+            );
             self.lose(now, &name, &why);
         }
         for (name, job) in overdue {

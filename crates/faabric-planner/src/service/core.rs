@@ -434,6 +434,10 @@ impl Loop {
                     let ended = proto::JobEnded { job: job.0 };
                     self.tell(&worker, ToWorker::Ended(ended));
                 }
+                Command::Disconnect { worker } => {
+                    tracing::warn!(%worker, "the worker's lease is over");
+                    self.links.end(&worker);
+                }
                 Command::JobChanged { job } => self.publish(job),
             }
         }

@@ -84,6 +84,11 @@ impl Links {
         is_it && links.remove(worker).is_some()
     }
 
+    /// Ends the worker's connection.
+    pub(super) fn end(&self, worker: &WorkerName) {
+        lock(&self.by_worker).remove(worker);
+    }
+
     /// Ends all connections.
     pub(super) fn close(&self) {
         lock(&self.by_worker).clear();

@@ -77,6 +77,7 @@ fn show(engine: &Engine, command: &Command) -> String {
             .trim_end()
             .to_owned(),
         Command::JobEnded { worker, job } => format!("{worker}: forget {job}"),
+        Command::Disconnect { worker } => format!("{worker}: disconnect"),
         Command::JobChanged { job: id } => {
             let job = &engine.state().jobs[id];
             match (job.phase, &job.outcome) {

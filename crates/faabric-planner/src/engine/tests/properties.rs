@@ -16,6 +16,7 @@ enum Happening {
     Connect(usize),
     Break(usize),
     Die(usize),
+    Silence(usize, bool),
     Submit(u32, bool),
     Exit(usize, usize, i32),
     Abort(usize, usize),
@@ -33,6 +34,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         4 => (0..WORKERS).prop_map(Connect),
         2 => (0..WORKERS).prop_map(Break),
         1 => (0..WORKERS).prop_map(Die),
+        2 => (0..WORKERS, any::<bool>()).prop_map(|(w, s)| Silence(w, s)),
         6 => (1u32..12, any::<bool>()).prop_map(|(n, p)| Submit(n, p)),
         12 => (0..WORKERS, 0..8usize, code).prop_map(|(w, r, c)| Exit(w, r, c)),
         1 => (0..WORKERS, 0..8usize).prop_map(|(w, r)| Abort(w, r)),
@@ -60,6 +62,8 @@ struct World {
     prompt: bool,
     /// Orders to stop that prompt workers have yet to follow.
     stopping: VecDeque<(WorkerName, JobId)>,
+    /// Workers that are connected but say nothing, as a stopped process.
+    silent: BTreeSet<usize>,
     engine: Engine,
     replayed: State,
     processes: Vec<Process>,
@@ -79,6 +83,7 @@ impl World {
             now: 0,
             prompt,
             stopping: VecDeque::new(),
+            silent: BTreeSet::new(),
             engine: engine(),
             replayed: State::new("bin-pack"),
             processes: (0..WORKERS).map(|_| Process::default()).collect(),
@@ -128,6 +133,7 @@ impl World {
             }
             // Unhurried ranks end when an `Exit` happens to them.
             Command::StopJob { .. } | Command::JobChanged { .. } => {}
+            Command::Disconnect { worker } => self.process(&worker).connected = false,
             Command::JobEnded { worker, job } => {
                 self.process(&worker).ranks.retain(|(j, _), _| *j != job);
             }
@@ -252,6 +258,8 @@ impl World {
                     self.on(Event::WorkerDisconnected { worker: name(at) });
                 }
             }
+            Happening::Silence(at, true) => drop(self.silent.insert(at)),
+            Happening::Silence(at, false) => drop(self.silent.remove(&at)),
             Happening::Submit(ranks, spread) => {
                 let policy = if spread { "spread" } else { "" };
                 self.on(submit_with(self.engine.next_job().0, ranks, policy));
@@ -297,7 +305,7 @@ impl World {
         for _ in 0..ms.div_ceil(100) {
             self.now += 100;
             for at in 0..WORKERS {
-                if self.processes[at].connected {
+                if self.processes[at].connected && !self.silent.contains(&at) {
                     self.on(Event::WorkerHeartbeat { worker: name(at) });
                 }
             }
@@ -319,6 +327,7 @@ proptest! {
         }
         // From here on nothing breaks, and every rank ends: so must every job, except
         // those that are larger than the cluster and those behind them.
+        world.silent.clear();
         let all: u32 = (0..WORKERS).map(slots).sum();
         for _ in 0..200 {
             (0..WORKERS).for_each(|at| world.connect(at));

@@ -21,7 +21,8 @@ fn a_lost_worker_fails_its_jobs() {
             1001,
             Event::Tick,
             &format!(
-                "a: stop job 1 with 1: {lost}
+                "b: disconnect
+             a: stop job 1 with 1: {lost}
              job 1 stops with 1: {lost}"
             ),
         ),
@@ -70,7 +71,8 @@ fn the_last_worker_of_a_job_is_lost() {
             2000,
             Event::Tick,
             &format!(
-                "job 1 ended with 1: {lost}
+                "a: disconnect
+             job 1 ended with 1: {lost}
              job 2 waits for workers with 2 slots: none has joined"
             ),
         ),
@@ -245,7 +247,14 @@ fn a_lost_worker_that_comes_back_stops_its_stale_ranks() {
             "a: start job 1, ranks 0-1
              job 1 runs",
         ),
-        (2000, Event::Tick, &format!("job 1 ended with 1: {lost}")),
+        (
+            2000,
+            Event::Tick,
+            &format!(
+                "a: disconnect
+             job 1 ended with 1: {lost}"
+            ),
+        ),
         (
             2100,
             submit(2, 2),
@@ -294,7 +303,8 @@ fn a_lost_worker_that_comes_back_while_its_job_stops() {
             1100,
             Event::Tick,
             &format!(
-                "a: stop job 1 with 1: {lost}
+                "b: disconnect
+             a: stop job 1 with 1: {lost}
              job 1 stops with 1: {lost}"
             ),
         ),

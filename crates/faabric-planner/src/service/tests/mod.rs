@@ -185,6 +185,25 @@ impl Worker {
         }
     }
 
+    /// Says that it lives, often, until the task is aborted.
+    fn beat(&self) -> JoinHandle<()> {
+        let say = self.say.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
+            loop {
+                ticks.tick().await;
+                let message = from_worker::Message::Heartbeat(proto::Heartbeat {});
+                let message = FromWorker {
+                    message: Some(message),
+                    sequence: 0,
+                };
+                if say.send(message).await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
     async fn say(&mut self, message: from_worker::Message) {
         self.sequence += 1;
         self.say_as(self.sequence, message).await;

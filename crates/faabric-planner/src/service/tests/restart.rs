@@ -71,17 +71,17 @@ async fn running_jobs_go_on_with_the_next_planner() {
 #[tokio::test]
 async fn jobs_of_workers_that_do_not_come_back_fail() {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config {
-        lease_ms: 200,
-        ..config_in(dir.path())
-    };
-    let planner = Planner::start(config.clone()).await;
+    let planner = Planner::start(config_in(dir.path())).await;
     let mut client = planner.client().await;
     let mut worker = planner.worker("a", 2).await;
     let job = client.submit(2).await.unwrap();
     worker.started().await;
     planner.stop().await;
-    let planner = Planner::start(config).await;
+    let short = Config {
+        lease_ms: 200,
+        ..config_in(dir.path())
+    };
+    let planner = Planner::start(short).await;
     let (_, finished) = planner.client().await.wait(job).await;
     let reason = "planner restarted and worker a did not come back within 200 ms; it ran ranks 0-1";
     assert_eq!((finished.code, &*finished.reason), (1, reason));
