@@ -4,8 +4,7 @@ use crate::cluster::{self, PlannerArgs};
 use crate::listing::{only, refusal};
 use crate::report::{Format, Reporter};
 use anyhow::{Context, Result};
-use faabric_wire::proto::{AttachRequest, JobInfo, JobState, JobsRequest, job_event};
-use tokio_stream::StreamExt;
+use faabric_wire::proto::{AttachRequest, JobsRequest, job_event};
 
 /// Arguments of `faabric logs`.
 #[derive(clap::Args, Debug)]
@@ -46,28 +45,21 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
         _ => Format::Raw,
     };
     let mut reporter = Reporter::new(format);
-    // The stream of requests stays open: its end would be a detach.
-    let first = AttachRequest {
+    let request = AttachRequest {
         job: args.job,
+        no_follow: !args.follow,
         ..AttachRequest::default()
     };
-    let requests = tokio_stream::once(first).chain(tokio_stream::pending());
     let mut events = client
-        .attach(requests)
+        .attach(tokio_stream::once(request))
         .await
         .map_err(|status| refusal("read the log", &status))?
         .into_inner();
     loop {
-        let next = if args.follow || has_ended(&info) {
-            events.message().await
-        } else {
-            // Without --follow, what has been printed so far comes at once.
-            match tokio::time::timeout(QUIET, events.message()).await {
-                Ok(event) => event,
-                Err(_) => return Ok(0),
-            }
-        };
-        let event = next.map_err(|status| refusal("read the log", &status))?;
+        let event = events
+            .message()
+            .await
+            .map_err(|status| refusal("read the log", &status))?;
         match event.and_then(|event| event.event) {
             Some(job_event::Event::State(state)) => info = state,
             Some(job_event::Event::Output(chunk)) => {
@@ -81,11 +73,4 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
             Some(job_event::Event::Finished(_)) | None => return Ok(0),
         }
     }
-}
-
-/// A running job's log has been read when nothing comes for this long.
-const QUIET: std::time::Duration = std::time::Duration::from_millis(300);
-
-fn has_ended(info: &JobInfo) -> bool {
-    info.state() == JobState::Finished
 }
