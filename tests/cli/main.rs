@@ -8,4 +8,5 @@ mod endings;
 mod files;
 mod harness;
 mod mpi;
+mod mpi_calls;
 mod programs;
