@@ -110,7 +110,7 @@ pub(super) const MUSL_STDIO_LOCKS: &[(&str, Take)] = &[(
 /// Files of wasi-libc's lower half that `guest/` replaces.
 pub(super) const WASI_REPLACED: &[&str] = &[
     // guest/libc/malloc.c grows the memory itself, also beyond 2 GiB.
-    "sbrk", // guest/posix/signal.c runs the handler of SIGABRT first.
+    "sbrk",  // guest/posix/signal.c runs the handler of SIGABRT first.
     "abort", // guest/posix/directory.c resolves `..`, and serves threads.
     "chdir", "getcwd",
 ];
