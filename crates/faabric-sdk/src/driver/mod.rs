@@ -122,6 +122,8 @@ fn add_link(command: &mut Command, sdk: &Sdk, request: &Request) -> Result<()> {
     command.arg(format!("-Wl,--max-memory={MAX_MEMORY_BYTES}"));
     // The host calls reductions, attribute callbacks and error handlers by their index.
     command.arg("-Wl,--export-table");
+    // Index 1 is MPI_COMM_DUP_FN and its like in the MPI ABI: no guest function may have it.
+    command.arg("-Wl,--table-base=2");
     if request.target == Target::Threads {
         command.args([
             "-Wl,--shared-memory",
