@@ -53,7 +53,7 @@ test-full: test lammps mpich-tests
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet $(CARGO_FLAGS)
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --quiet $(CARGO_FLAGS)
 	scripts/check-docs
 
 bench: sdk

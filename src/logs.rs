@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Go on until the job ends, and exit as it did
     #[arg(short, long)]
     follow: bool,
-    /// Put [job,rank]<stream>: before every line
+    /// Put `[job,rank]<stream>:` before every line
     #[arg(long)]
     tag_output: bool,
     /// Print JSON, one object a line

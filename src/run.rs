@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// Compiler of the module: auto, cranelift or llvm
     #[arg(long, default_value = "", hide_default_value = true)]
     tier: String,
-    /// Put [job,rank]<stream>: before every line of output
+    /// Put `[job,rank]<stream>:` before every line of output
     #[arg(long, conflicts_with = "json")]
     tag_output: bool,
     /// Print output and result as JSON, one object a line

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`types`] | facts of the ABI: errno, flags, layouts |
 //! | [`table`] | descriptors |
-//! | [`file`], [`dir`], [`stdio`] | what is open, and reading and writing it |
+//! | [`mod@file`], [`dir`], [`stdio`] | what is open, and reading and writing it |
 //! | [`transfer`] | bytes between guest buffers and files |
 //! | [`path`] | names: opening, making, moving, removing below preopened directories |
 //! | [`fd`], [`clock`], [`poll`], [`process`] | the other calls |
