@@ -42,8 +42,8 @@ pub(crate) mod code {
     use faabric_host::Interrupter;
 }
 
-/// How long a rank may take to end after it was told to.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a rank may take to end after it was told to: less than the planner gives it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One job's part on this worker.
 pub(crate) struct Job {
@@ -60,15 +60,9 @@ pub(crate) struct Job {
 }
 
 struct State {
-    stop: Option<Stop>,
+    /// Why it is being stopped.
+    stop: Option<String>,
     ranks: BTreeMap<Rank, Stage>,
-}
-
-/// Why a job is being stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stop {
-    pub(crate) code: i32,
-    pub(crate) reason: String,
 }
 
 enum Stage {
@@ -181,7 +175,7 @@ impl Job {
     pub(crate) fn running(&self, rank: Rank, interrupter: Interrupter) {
         let mut state = self.state.lock();
         if let Some(stop) = &state.stop {
-            let reason = stop.reason.clone();
+            let reason = stop.clone();
             drop(state);
             return interrupter.interrupt(&reason);
         }
@@ -242,10 +236,7 @@ impl Job {
         if state.stop.is_some() {
             return false;
         }
-        state.stop = Some(Stop {
-            code,
-            reason: reason.to_owned(),
-        });
+        state.stop = Some(reason.to_owned());
         let running = |stage: &Stage| match stage {
             Stage::Running(interrupter) => Some(interrupter.clone()),
             _ => None,

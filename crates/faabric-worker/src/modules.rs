@@ -9,10 +9,16 @@ use faabric_wire::proto::ModuleRef;
 use faabric_wire::proto::planner_client::PlannerClient;
 use parking_lot::Mutex;
 use std::path::PathBuf;
+use std::time::Duration;
 use tonic::transport::Channel;
 
 /// The most bytes of one piece of a module.
 const MAX_CHUNK: usize = 16 << 20;
+
+/// How long the planner may be away while a module is fetched from it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The modules of one worker.
 pub(crate) struct Modules {
@@ -74,10 +80,8 @@ impl Modules {
             }
             tracing::warn!("{} is damaged and fetched again", path.display());
         }
-        let bytes = self
-            .fetch(hash)
-            .await
-            .map_err(|status| Error::Fetch(Box::new(status)))?;
+        let fetched = self.fetch_patiently(hash).await;
+        let bytes = fetched.map_err(|status| Error::Fetch(Box::new(status)))?;
         let got = blake3::hash(&bytes);
         if got != wanted {
             let (wanted, got) = (hash.to_owned(), got.to_string());
@@ -90,6 +94,23 @@ impl Modules {
             tracing::warn!("module {hash} is not kept in {}: {error}", path.display());
         }
         Ok(bytes)
+    }
+
+    /// Fetches a module; a planner that is being restarted is given time to come back.
+    async fn fetch_patiently(&self, hash: &str) -> Result<Vec<u8>, tonic::Status> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match self.fetch(hash).await {
+                Err(status)
+                    if status.code() == tonic::Code::Unavailable
+                        && tokio::time::Instant::now() < deadline =>
+                {
+                    tracing::debug!(hash, reason = status.message(), "fetching it again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                fetched => return fetched,
+            }
+        }
     }
 
     async fn fetch(&self, hash: &str) -> Result<Vec<u8>, tonic::Status> {

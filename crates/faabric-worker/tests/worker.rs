@@ -225,7 +225,7 @@ async fn a_planner_that_stays_away_for_a_lease_costs_the_jobs() {
     drop(session);
     // The worker pauses longer and longer between two attempts: the sixth comes 620 ms
     // after the first.
-    planner.refused_joins(6).await;
+    planner.turned_away(6).await;
     planner.set_away(false);
     let mut session = planner.join().await;
     let report = session.read_exits(1).await;
@@ -314,6 +314,17 @@ async fn modules_are_kept_on_disk_and_checked() {
         blake3::hash(&std::fs::read(&kept).unwrap()).to_string(),
         hash
     );
+}
+
+#[tokio::test]
+async fn a_module_is_fetched_again_from_a_planner_that_was_away() {
+    let mut planner = FakePlanner::start().await;
+    let (_worker, mut session) = planner.worker(planner.config("a")).await;
+    planner.set_away(true);
+    session.start(1, spec(&planner.put(&hello()), 1)).await;
+    planner.turned_away(1).await;
+    planner.set_away(false);
+    assert_eq!(session.read_exits(1).await.exit(0), (0, ""));
 }
 
 #[tokio::test]

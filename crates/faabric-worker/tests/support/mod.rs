@@ -1,7 +1,11 @@
-//! A planner that does what a test says, and guests for it to start.
+//! A planner that does what a test says.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses its part")]
+
+mod guests;
+
+pub(crate) use guests::*;
 
 use faabric_wire::proto::planner_server::{Planner, PlannerServer};
 use faabric_wire::proto::worker_link_server::{WorkerLink, WorkerLinkServer};
@@ -37,12 +41,22 @@ struct State {
     modules: Mutex<HashMap<String, Vec<u8>>>,
     joins: mpsc::Sender<Session>,
     lease_ms: u64,
-    /// Joins fail as if the planner was not there.
+    /// Calls fail as if the planner was not there.
     away: AtomicBool,
-    /// How many joins failed so.
+    /// How many calls failed so.
     turned_away: tokio::sync::watch::Sender<usize>,
     /// Joins fail for good.
     refuses: AtomicBool,
+}
+
+impl State {
+    fn check_present(&self) -> Result<(), Status> {
+        if self.away.load(Ordering::SeqCst) {
+            self.turned_away.send_modify(|count| *count += 1);
+            return Err(Status::unavailable("away"));
+        }
+        Ok(())
+    }
 }
 
 /// One connection of a worker.
@@ -128,8 +142,8 @@ impl FakePlanner {
         self.state.away.store(away, Ordering::SeqCst);
     }
 
-    /// Waits until so many joins have failed because the planner is away.
-    pub(crate) async fn refused_joins(&self, count: usize) {
+    /// Waits until so many calls have failed because the planner is away.
+    pub(crate) async fn turned_away(&self, count: usize) {
         let mut turned_away = self.state.turned_away.subscribe();
         let enough = turned_away.wait_for(|so_far| *so_far >= count);
         tokio::time::timeout(PATIENCE, enough)
@@ -340,10 +354,7 @@ impl WorkerLink for Service {
         request: Request<Streaming<FromWorker>>,
     ) -> Result<Response<Self::JoinStream>, Status> {
         let Self(state) = self;
-        if state.away.load(Ordering::SeqCst) {
-            state.turned_away.send_modify(|count| *count += 1);
-            return Err(Status::unavailable("away"));
-        }
+        state.check_present()?;
         if state.refuses.load(Ordering::SeqCst) {
             return Err(Status::already_exists("the name is taken"));
         }
@@ -387,6 +398,7 @@ impl Planner for Service {
         &self,
         request: Request<ModuleRef>,
     ) -> Result<Response<Self::GetModuleStream>, Status> {
+        self.0.check_present()?;
         let hash = request.into_inner().hash;
         let module = self.0.modules.lock().unwrap().get(&hash).cloned();
         let module = module.ok_or_else(|| Status::not_found(format!("no module {hash}")))?;
@@ -441,65 +453,4 @@ impl Planner for Service {
     ) -> Result<Response<PolicyRef>, Status> {
         not_here()
     }
-}
-
-/// A guest with WASI's fd_read, fd_write, environ and proc_exit, one page of memory, and
-/// `$write (at len)` to stdout.
-pub(crate) fn guest(body: &str) -> String {
-    let wasi = "import \"wasi_snapshot_preview1\"";
-    format!(
-        r#"(module
-          ({wasi} "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
-          ({wasi} "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
-          ({wasi} "environ_get" (func $environ_get (param i32 i32) (result i32)))
-          ({wasi} "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
-          ({wasi} "proc_exit" (func $proc_exit (param i32)))
-          (memory (export "memory") 4)
-          (data (i32.const 1024) "hello from a guest\n")
-          (func $write (param $at i32) (param $len i32)
-            (i32.store (i32.const 0) (local.get $at))
-            (i32.store (i32.const 4) (local.get $len))
-            (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))
-              (then (call $proc_exit (i32.const 99)))))
-          (func $start (export "_start") {body}))"#
-    )
-}
-
-/// Prints one line.
-pub(crate) fn hello() -> String {
-    guest("(call $write (i32.const 1024) (i32.const 19))")
-}
-
-/// Copies stdin to stdout.
-pub(crate) fn echo() -> String {
-    guest(
-        "(loop $more
-           (i32.store (i32.const 0) (i32.const 4096))
-           (i32.store (i32.const 4) (i32.const 4096))
-           (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))
-             (then (call $proc_exit (i32.const 98))))
-           (if (i32.load (i32.const 8))
-             (then
-               (call $write (i32.const 4096) (i32.load (i32.const 8)))
-               (br $more))))",
-    )
-}
-
-/// Never ends.
-pub(crate) fn endless() -> String {
-    guest("(loop $again (br $again))")
-}
-
-/// Prints for ever.
-pub(crate) fn printer() -> String {
-    guest("(loop $again (call $write (i32.const 1024) (i32.const 60000)) (br $again))")
-}
-
-/// Prints its environment, with zeros between.
-pub(crate) fn environment() -> String {
-    guest(
-        "(drop (call $environ_sizes_get (i32.const 16) (i32.const 20)))
-         (drop (call $environ_get (i32.const 2048) (i32.const 4096)))
-         (call $write (i32.const 4096) (i32.load (i32.const 20)))",
-    )
 }
