@@ -53,7 +53,14 @@ fn balanced(n: u32, count: usize) -> Vec<u32> {
         return Vec::new();
     };
     // The largest factor is at least this: n's root, rounded up.
-    let root = (1..).find(|&r| reaches(r, used, n)).unwrap_or(n);
+    let (mut below, mut root) = (0, n);
+    while root - below > 1 {
+        let middle = below + (root - below) / 2;
+        match reaches(middle, used, n) {
+            true => root = middle,
+            false => below = middle,
+        }
+    }
     let mut best: Option<Vec<u32>> = None;
     let mut spread = u32::MAX;
     for &least in divisors.iter().rev() {
