@@ -1,5 +1,5 @@
-//! Writes `guest/include/mpi.h` and `guest/mpi/stubs.c`, and checks that the files in
-//! the repository are what it writes.
+//! Writes `guest/include/mpi.h`, `guest/mpi/stubs.c` and `guest/mpi/SUPPORT.md`, and
+//! checks that the files in the repository are what it writes.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -140,6 +140,36 @@ fn unsupported(f: &Function) -> String {
     )
 }
 
+/// What is supported and what is not, by chapter, for people.
+fn support() -> String {
+    let mut text = format!(
+        "# MPI functions\n\n<!-- {GENERATED} -->\n\n\
+         Large-count forms (`_c`) are counted and not listed. Calling an unsupported function\n\
+         raises `MPI_ERR_UNSUPPORTED_OPERATION` through the communicator's error handler. The\n\
+         Fortran bindings (`mpi_f08`, `mpif.h`) are not offered.\n\n\
+         | Chapter | Supported | Not yet |\n|---|---:|---|\n"
+    );
+    let mut chapters: Vec<&str> = functions().iter().map(|f| f.chapter).collect();
+    chapters.dedup();
+    for chapter in chapters {
+        let (supported, missing): (Vec<&Function>, Vec<&Function>) = functions()
+            .iter()
+            .filter(|f| f.chapter == chapter)
+            .partition(|f| f.support != Support::Unsupported);
+        let names: Vec<_> = missing
+            .iter()
+            .filter(|f| !f.name.ends_with("_c"))
+            .map(|f| format!("`{}`", f.name))
+            .collect();
+        let missing = match (supported.len(), names.len()) {
+            (0, n) => format!("all {n}"),
+            _ => names.join(", "),
+        };
+        writeln!(text, "| {chapter} | {} | {missing} |", supported.len()).unwrap();
+    }
+    text
+}
+
 fn check(path: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -163,4 +193,9 @@ fn the_header_is_up_to_date() {
 #[test]
 fn the_stubs_are_up_to_date() {
     check("guest/mpi/stubs.c", &stubs());
+}
+
+#[test]
+fn the_support_table_is_up_to_date() {
+    check("guest/mpi/SUPPORT.md", &support());
 }
