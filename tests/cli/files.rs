@@ -2,6 +2,7 @@
 
 use crate::harness::{faabric, finish, guest, guest_with};
 use std::path::Path;
+use std::process::Command;
 
 /// How many entries `folder` has.
 fn entries(folder: &Path) -> usize {
@@ -84,4 +85,22 @@ fn a_folder_that_is_not_there_is_named() {
     )
     .expect_code(125);
     assert!(run.stderr.contains("/no/such/folder"), "{}", run.stderr);
+}
+
+#[test]
+fn a_program_that_hoards_files_leaves_the_worker_its_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = faabric();
+    let run = finish(
+        Command::new("prlimit")
+            .args(["--nofile=300:300", "--"])
+            .arg(program.get_program())
+            .args(["run", "-n", "2", "--workers", "2"])
+            .arg(guest("program.c"))
+            .arg("hoard")
+            .env_remove("FAABRIC_PLANNER")
+            .current_dir(folder.path()),
+    )
+    .expect_code(0);
+    assert_eq!(run.stdout.matches("no more").count(), 2, "{}", run.stdout);
 }

@@ -1,4 +1,6 @@
 // An ordinary program without MPI that does what its first argument says.
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +65,12 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "cwd")) {
 		char path[4096];
 		printf("%s", getcwd(path, sizeof path));
+	}
+	if (!strcmp(what, "hoard")) {
+		int files = 0;
+		while (open("hoarded", O_RDWR | O_CREAT, 0644) >= 0)
+			files++;
+		printf("%d: %s", files, errno == ENFILE || errno == EMFILE ? "no more" : strerror(errno));
 	}
 	if (!strcmp(what, "spin")) {
 		started();

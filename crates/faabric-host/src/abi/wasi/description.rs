@@ -11,6 +11,7 @@
 //! worker or another one, given that the preopened directories there have the same files.
 
 use super::Wasi;
+use super::budget::Share;
 use super::dir::Directory;
 use super::file::{Access, Body, Open, Stream};
 use super::path::{self, How, Place};
@@ -180,7 +181,8 @@ impl Wasi {
             preopen: Arc::clone(preopen),
             path: PathBuf::new(),
         };
-        Ok(Directory::new(preopen.host.try_clone()?, place))
+        let share = Share::take()?;
+        Ok(Directory::new(preopen.host.try_clone()?, place, share))
     }
 }
 

@@ -12,6 +12,7 @@
 //! and removing files while walking a directory work as on Linux. But they are hashes of 63
 //! bits, and a position of `telldir` has the 32 of the guest's `long`: cookies count from 1.
 
+use super::budget::Share;
 use super::path::Place;
 use super::types::{DIRENT_SIZE, Errno, encode_dirent};
 use crate::memory::GuestMemory;
@@ -24,6 +25,7 @@ pub(super) struct Directory {
     pub(super) place: Place,
     /// Opened by the first `fd_readdir`; it has a host descriptor of its own.
     walk: Mutex<Option<Walk>>,
+    _share: Share,
 }
 
 /// Where `fd_readdir` stands.
@@ -35,14 +37,16 @@ struct Walk {
     position: u64,
     /// The next entry, when it was read but did not fit.
     pending: Option<DirEntry>,
+    _share: Share,
 }
 
 impl Directory {
-    pub(super) fn new(host: cap_std::fs::Dir, place: Place) -> Self {
+    pub(super) fn new(host: cap_std::fs::Dir, place: Place, share: Share) -> Self {
         Self {
             host,
             place,
             walk: Mutex::new(None),
+            _share: share,
         }
     }
 
@@ -60,6 +64,7 @@ impl Directory {
         let walk = match &mut *walk {
             Some(walk) => walk,
             none => none.insert(Walk {
+                _share: Share::take()?,
                 entries: rustix::fs::Dir::read_from(&self.host)?,
                 marks: Vec::new(),
                 position: 0,

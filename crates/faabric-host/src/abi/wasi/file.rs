@@ -11,6 +11,7 @@
 
 use super::Caller;
 use super::Failure;
+use super::budget::Share;
 use super::dir::Directory;
 use super::path::Place;
 use super::stdio;
@@ -65,6 +66,7 @@ pub(super) struct File {
     pub(super) place: Place,
     pub(super) access: Access,
     position: Position,
+    _share: Share,
 }
 
 /// Where the next read or write happens.
@@ -104,10 +106,12 @@ impl Open {
         place: Place,
         access: Access,
         flags: FdFlags,
+        share: Share,
     ) -> Result<Self, Errno> {
         let filetype = FileStat::from(rustix::fs::fstat(&host)?).filetype;
         if filetype == FileType::Directory {
-            let directory = Directory::new(cap_std::fs::Dir::from_std_file(host), place);
+            let host = cap_std::fs::Dir::from_std_file(host);
+            let directory = Directory::new(host, place, share);
             return Ok(Self::directory(directory, flags));
         }
         let position = match filetype {
@@ -119,6 +123,7 @@ impl Open {
             place,
             access,
             position,
+            _share: share,
         };
         if flags.contains(FdFlags::APPEND) {
             file.set_append(true)?;

@@ -8,6 +8,7 @@
 
 use super::Caller;
 use super::Failure;
+use super::budget::Share;
 use super::dir::Directory;
 use super::fd::timestamps;
 use super::file::{Access, Open};
@@ -132,13 +133,14 @@ pub(super) fn open(directory: &Directory, path: &Path, how: How) -> Result<Open,
     } else {
         how
     };
+    let share = Share::take()?;
     let host = if how.oflags.contains(OFlags::CREAT) {
         create(&directory.host, path, how)?
     } else {
         directory.host.open_with(path, &how.options())?.into_std()
     };
     let place = directory.place.join(path);
-    Open::file(host, place, how.access, how.flags)
+    Open::file(host, place, how.access, how.flags, share)
 }
 
 /// Opens or makes a file. The standard library's options want write access to make one,
