@@ -40,27 +40,43 @@ use team::Team;
 /// The teams of one worker's ranks.
 #[derive(Default)]
 pub(super) struct Registry {
-    /// By communicator and its first rank in the world: communicators that came of one
-    /// split have the same id, but no rank in common.
-    teams: Mutex<HashMap<(u64, u32), Weak<Team>>>,
+    teams: Mutex<Teams>,
+}
+
+#[derive(Default)]
+struct Teams {
+    /// Teams that some members have yet to join, and how many have. By communicator and
+    /// its first rank in the world: communicators that came of one split have the same
+    /// id, but no rank in common. Held strongly: the root of a broadcast may have freed
+    /// the communicator before its receivers come to it.
+    forming: HashMap<(u64, u32), (Arc<Team>, usize)>,
+    /// All teams, to be woken when the job ends.
+    all: Vec<Weak<Team>>,
 }
 
 impl Registry {
     /// The job ends: wakes all who wait.
     pub(super) fn interrupt(&self) {
-        for team in self.teams.lock().values().filter_map(Weak::upgrade) {
+        for team in self.teams.lock().all.iter().filter_map(Weak::upgrade) {
             team.interrupt();
         }
     }
 
-    fn team(&self, key: (u64, u32), ranks: Vec<u32>, cores: u32) -> Arc<Team> {
+    /// Joins a team, once for each of its members.
+    fn join(&self, key: (u64, u32), ranks: Vec<u32>, cores: u32) -> Arc<Team> {
         let mut teams = self.teams.lock();
-        if let Some(team) = teams.get(&key).and_then(Weak::upgrade) {
-            return team;
+        let (team, joined) = match teams.forming.remove(&key) {
+            Some(forming) => forming,
+            None => {
+                teams.all.retain(|team| team.strong_count() > 0);
+                let team = Arc::new(Team::new(ranks, cores));
+                teams.all.push(Arc::downgrade(&team));
+                (team, 0)
+            }
+        };
+        if joined + 1 < team.size() {
+            teams.forming.insert(key, (Arc::clone(&team), joined + 1));
         }
-        teams.retain(|_, team| team.strong_count() > 0);
-        let team = Arc::new(Team::new(ranks, cores));
-        teams.insert(key, Arc::downgrade(&team));
         team
     }
 }
@@ -124,7 +140,7 @@ impl Local {
             .world
             .teams
             .registry
-            .team(key, team_ranks, rank.world.cores());
+            .join(key, team_ranks, rank.world.cores());
         Some(Local {
             team,
             me,
