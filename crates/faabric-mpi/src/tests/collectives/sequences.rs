@@ -129,3 +129,32 @@ fn nonblocking_and_persistent_collectives_overlap() {
         });
     }
 }
+
+/// The root of a scatter does not wait for the others, who may come to the communicator
+/// when it has freed it already (MPICH's coll/coll4 hung on this).
+#[test]
+fn a_root_may_free_its_communicator_before_the_others_come_to_it() {
+    for size in SIZES {
+        run_all_ways(size, |p| {
+            for _ in 0..20 {
+                let mut comm = p.rank.comm_dup(&mut p.guest, WORLD).unwrap();
+                if p.me != 0 {
+                    std::thread::yield_now();
+                }
+                let blocks = concat((0..p.size).map(|to| data(0, to, 10)));
+                let send = Buffer {
+                    count: 10,
+                    ..p.put_ints(SEND, &blocks)
+                };
+                let call = Collective::Scatter {
+                    send,
+                    recv: int_span(RECV, 10),
+                    root: 0,
+                };
+                p.rank.collective(&mut p.guest, comm, &call).unwrap();
+                p.rank.comm_free(&mut p.guest, &mut comm).unwrap();
+                assert_eq!(p.ints(RECV, 10), data(0, p.me, 10));
+            }
+        });
+    }
+}
