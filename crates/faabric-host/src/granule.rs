@@ -31,6 +31,14 @@ pub(crate) struct Shared {
     pub(crate) mpi: Option<Arc<Rank>>,
 }
 
+impl Shared {
+    /// The rank that the process is, when it was started as one of an MPI job.
+    #[inline]
+    pub(crate) fn rank(&self) -> Option<&Rank> {
+        self.mpi.as_deref()
+    }
+}
+
 /// The data of a Granule's host calls: `FunctionEnv<Granule>`.
 pub struct Granule {
     shared: Arc<Shared>,

@@ -14,6 +14,11 @@ use std::sync::Arc;
 /// `MPI_REQUEST_NULL`.
 pub const NULL: RequestHandle = RequestHandle(abi::MPI_REQUEST_NULL);
 
+/// The request of every send that was complete when it began: it has nothing to
+/// remember, so it needs no entry in the table. In the range that the MPI 5.0 ABI
+/// reserves for predefined requests.
+pub(crate) const SENT: RequestHandle = RequestHandle(abi::MPI_REQUEST_NULL + 1);
+
 /// What a request that has ended gives.
 type Ended = (Outcome, Option<Error>);
 
@@ -63,6 +68,9 @@ impl Rank {
         if handle == NULL {
             return Ok(Look::Inactive);
         }
+        if handle == SENT {
+            return Ok(Look::Ended);
+        }
         let requests = self.requests.lock();
         let request = requests.get(handle).ok_or_else(|| not_a_request(handle))?;
         Ok(match &request.started {
@@ -76,6 +84,10 @@ impl Rank {
     /// Takes the result of a request that has ended: it is freed, or inactive if it is
     /// persistent, and `handle` is what the guest's variable becomes.
     fn retire(&self, guest: &mut dyn Guest, handle: &mut RequestHandle) -> Result<Ended> {
+        if *handle == SENT {
+            *handle = NULL;
+            return Ok((Outcome::EMPTY, None));
+        }
         let mut requests = self.requests.lock();
         let request = requests
             .get_mut(*handle)
@@ -373,6 +385,7 @@ impl Rank {
                 self.yield_to_others()?;
                 return Ok(None);
             }
+            Look::Ended if request == SENT => return Ok(Some(Status::EMPTY)),
             Look::Ended => {}
         }
         let requests = self.requests.lock();
@@ -400,6 +413,10 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no request.
     pub fn request_free(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<()> {
+        if *request == SENT {
+            *request = NULL;
+            return Ok(());
+        }
         let freed = self.requests.lock().remove(*request);
         let freed = freed.ok_or_else(|| not_a_request(*request))?;
         *request = NULL;
@@ -418,6 +435,9 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no active request, or one that cannot be cancelled.
     pub fn cancel(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
+        if request == SENT {
+            return Ok(());
+        }
         self.progress();
         let requests = self.requests.lock();
         let found = requests
@@ -491,6 +511,9 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no inactive persistent request.
     pub fn start(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
+        if request == SENT {
+            return Err(Error::new(Class::REQUEST, "request: it is not persistent"));
+        }
         let requests = self.requests.lock();
         let found = requests
             .get(request)

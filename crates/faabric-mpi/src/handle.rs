@@ -127,6 +127,12 @@ impl<H: Handle, T> Table<H, T> {
         ))
     }
 
+    /// Whether another object can be named.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        !self.free.is_empty() || (self.slots.len() as u32) < CAPACITY
+    }
+
     fn index(&self, handle: H) -> Option<usize> {
         let raw = handle.raw();
         let index = (raw & INDEX_MASK) as usize;

@@ -162,9 +162,10 @@ impl Inbox {
         self.head.next.load(Ordering::Relaxed)
     }
 
-    /// Takes the next message, if it is there whole: its envelope and the length of its
-    /// data, which is then in `bytes`. Only under the mailbox's lock.
-    pub(crate) fn pop(&self, bytes: &mut [u8; LONGEST]) -> Option<(Envelope, usize)> {
+    /// The next message, if it is there whole: its envelope and the length of its data.
+    /// Only under the mailbox's lock.
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<(Envelope, usize)> {
         let position = self.head.next.load(Ordering::Relaxed);
         let words = self.words(position);
         let stamped = words[0].load(Ordering::Acquire);
@@ -178,6 +179,15 @@ impl Inbox {
             tag: ends as u32 as i32,
         };
         let len = ((stamped & ((1 << LEN_BITS) - 1)) as usize).min(LONGEST);
+        Some((envelope, len))
+    }
+
+    /// Takes the next message, as [`Inbox::peek`] gives it; its data is then in `bytes`.
+    #[inline]
+    pub(crate) fn pop(&self, bytes: &mut [u8; LONGEST]) -> Option<(Envelope, usize)> {
+        let (envelope, len) = self.peek()?;
+        let position = self.head.next.load(Ordering::Relaxed);
+        let words = self.words(position);
         let whole = len.next_multiple_of(8);
         load(&words[HEADER..], &mut bytes[..whole.min(FIRST)]);
         if whole > FIRST {

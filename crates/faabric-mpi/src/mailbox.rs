@@ -11,7 +11,7 @@
 //! are matched in the order sent: whoever takes the lock to put a message in drains
 //! everything that was begun in the ring before ([`Mailbox::settle`]).
 
-use crate::data::Data;
+use crate::data::{Data, View};
 use crate::error::Result;
 use crate::inbox::{Inbox, LONGEST};
 use crate::matching::{Envelope, Pattern, Queues};
@@ -22,7 +22,9 @@ use crate::world::World;
 use faabric_wire::id::Rank;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most unexpected bytes a mailbox buffers for senders of this worker. Beyond it
 /// a sender waits for its receiver, however small the message.
@@ -158,8 +160,39 @@ pub(crate) struct Mailbox {
     pub(crate) inbox: Inbox,
     pub(crate) bell: Doorbell,
     state: Mutex<State>,
+    /// How many entries the queues have, to be looked at without the lock.
+    queued: AtomicUsize,
     /// What this rank has sent to ranks on other workers.
     pub(crate) outgoing: Mutex<HashMap<u32, Arc<Outgoing>>>,
+}
+
+/// The mailbox's lock, held.
+pub(crate) struct Held<'a> {
+    state: MutexGuard<'a, State>,
+    queued: &'a AtomicUsize,
+}
+
+impl Deref for Held<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let len = self.state.queues.len();
+        if self.queued.load(Ordering::Relaxed) != len {
+            self.queued.store(len, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Mailbox {
@@ -168,13 +201,14 @@ impl Mailbox {
             inbox: Inbox::new(),
             bell: Doorbell::default(),
             state: Mutex::default(),
+            queued: AtomicUsize::new(0),
             outgoing: Mutex::default(),
         }
     }
 
     /// The queues, with what has arrived in the ring taken in: for the receiver.
-    pub(crate) fn open(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock();
+    pub(crate) fn open(&self) -> Held<'_> {
+        let mut state = self.lock();
         self.drain(&mut state);
         state
     }
@@ -182,8 +216,8 @@ impl Mailbox {
     /// The queues, with all that senders began to put into the ring taken in: for a
     /// sender, whose own earlier messages may be in the ring behind one that another
     /// sender has not finished.
-    pub(crate) fn settle(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.lock();
+    pub(crate) fn settle(&self) -> Held<'_> {
+        let mut state = self.lock();
         let goal = self.inbox.begun();
         loop {
             self.drain(&mut state);
@@ -197,8 +231,31 @@ impl Mailbox {
 
     /// The queues as they are: for messages of other workers, whose order has nothing
     /// to do with the ring.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(crate) fn lock(&self) -> Held<'_> {
+        Held {
+            state: self.state.lock(),
+            queued: &self.queued,
+        }
+    }
+
+    /// Whether receives or messages stand in the queues: a hint, the lock is not held.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes the next message of the ring into `target`, if it matches, fits and nothing
+    /// in the queues comes before it.
+    pub(crate) fn take_next(&self, pattern: &Pattern, target: &View<'_>) -> Option<Outcome> {
+        let mut state = self.lock();
+        let (envelope, len) = self.inbox.peek()?;
+        let takes = state.queues.len() == 0 && pattern.matches(&envelope);
+        if !takes || len as u64 > target.len()? {
+            return None;
+        }
+        self.inbox.pop(&mut state.scratch.0)?;
+        // It cannot fail: the target was checked.
+        target.fill(&state.scratch.0[..len]).ok()?;
+        Some(Outcome::received(&envelope, len as u64))
     }
 
     fn drain(&self, state: &mut State) {

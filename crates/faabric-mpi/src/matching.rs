@@ -57,6 +57,11 @@ impl<R, M> Default for Queues<R, M> {
 }
 
 impl<R, M> Queues<R, M> {
+    /// How many entries both queues have.
+    pub(crate) fn len(&self) -> usize {
+        self.posted.len() + self.unexpected.len()
+    }
+
     /// The posted receive that takes a message with this envelope; it leaves the queue.
     pub(crate) fn arrive(&mut self, envelope: &Envelope) -> Option<R> {
         let at = self

@@ -226,6 +226,15 @@ impl World {
         None
     }
 
+    /// As [`World::linger`], for a caller that lingers again if nothing comes: where
+    /// ranks outnumber cores it looks only once.
+    pub(crate) fn linger_quick<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if self.is_crowded() {
+            return look();
+        }
+        self.linger(look)
+    }
+
     /// A local rank is done with MPI: it no longer competes for cores.
     pub(crate) fn leave(&self) {
         self.live.fetch_sub(1, Ordering::Relaxed);

@@ -25,8 +25,16 @@ pub(crate) type Make = fn(&mut StoreMut<'_>, &FunctionEnv<Granule>) -> Function;
 /// One function of an ABI: its import name, and how to make it.
 pub(crate) type Import = (&'static str, Make);
 
-/// A table of [`Import`]s: `functions![name, ("import name", path::to::handler)]`.
+/// A table of [`Import`]s: `functions![name, ("import name", path::to::handler)]`. A third
+/// element is a direct function that is tried before the handler ([`crate::sys::direct`]).
 macro_rules! functions {
+    (@one ($name:literal, $handler:path, $direct:path)) => {
+        ($name, (|store, env| {
+            let function = wasmer::Function::new_typed_with_env(store, env, $handler);
+            $crate::sys::attach(store, env, $crate::sys::direct($direct));
+            function
+        }) as $crate::abi::Make)
+    };
     (@one ($name:literal, $handler:path)) => {
         ($name, (|store, env| wasmer::Function::new_typed_with_env(store, env, $handler)) as $crate::abi::Make)
     };

@@ -1,9 +1,11 @@
 //! What only the operating system can do, one file a mechanism.
 
+mod direct;
 mod exit;
 mod reservation;
 mod signal;
 
+pub(crate) use direct::{attach, direct};
 pub(crate) use exit::BackgroundWork;
 pub(crate) use reservation::Reservation;
 pub(crate) use signal::{Fault, filter_signals};

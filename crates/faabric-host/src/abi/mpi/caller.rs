@@ -203,11 +203,7 @@ impl Caller<'_> {
         if at == abi::MPI_STATUS_IGNORE {
             return Ok(());
         }
-        let words = status.to_words().map(i32::cast_unsigned);
-        let memory = self.memory();
-        memory.write_u32s(at, &words[..2]).map_err(bad_pointer)?;
-        let rest = at.checked_add(12).ok_or_else(|| wrapped(at))?;
-        memory.write_u32s(rest, &words[3..]).map_err(bad_pointer)
+        write_status(self.memory(), at, status).map_err(bad_pointer)
     }
 
     /// Writes a status with its `MPI_ERROR`.
@@ -223,6 +219,19 @@ impl Caller<'_> {
         let address = u64::from(at) + index as u64 * size;
         u32::try_from(address).map_err(|_| wrapped(at))
     }
+}
+
+/// Writes a status except its `MPI_ERROR`.
+pub(super) fn write_status(
+    memory: &GuestMemory,
+    at: u32,
+    status: &Status,
+) -> std::result::Result<(), OutOfBounds> {
+    memory.check(at, abi::STATUS_SIZE as u32)?;
+    let words = status.to_words().map(i32::to_le_bytes);
+    memory.write(at, words[..2].as_flattened())?;
+    // In bounds, as was checked, so that the address does not overflow.
+    memory.write(at + 12, words[3..].as_flattened())
 }
 
 #[cold]

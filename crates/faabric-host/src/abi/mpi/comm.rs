@@ -1,6 +1,7 @@
 //! Groups and communicators (MPI 4.1, chapter 7).
 
 use super::caller::{Caller, Code, Env, NO_COMM, call};
+use super::direct;
 use faabric_mpi::abi::{MPI_COMM_NULL, MPI_MAX_OBJECT_NAME};
 use faabric_mpi::group::Range;
 use faabric_mpi::handle::{CommHandle, GroupHandle, InfoHandle};
@@ -328,8 +329,8 @@ fn group_free(env: Env<'_>, group: u32) -> Code {
 }
 
 pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
-    ("MPI_Comm_size", size),
-    ("MPI_Comm_rank", rank),
+    ("MPI_Comm_size", size, direct::comm_size),
+    ("MPI_Comm_rank", rank, direct::comm_rank),
     ("MPI_Comm_compare", compare),
     ("MPI_Comm_dup", dup),
     ("MPI_Comm_dup_with_info", dup_with_info),

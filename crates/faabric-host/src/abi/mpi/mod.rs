@@ -4,6 +4,7 @@
 //! ```text
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
+//! direct      the commonest calls, on a shorter way
 //! p2p, request, collective, datatype, comm, topology, env, attribute
 //!             the handlers, by chapter of the standard
 //! ```
@@ -20,6 +21,7 @@ mod collective;
 mod comm;
 mod count;
 mod datatype;
+mod direct;
 mod env;
 mod p2p;
 mod request;

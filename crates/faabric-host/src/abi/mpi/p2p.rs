@@ -2,6 +2,7 @@
 
 use super::caller::{Code, Env, NO_COMM, call};
 use super::count::Count;
+use super::direct;
 use faabric_mpi::handle::{CommHandle, Handle, MessageHandle, TypeHandle};
 use faabric_mpi::memory::Addr;
 use faabric_mpi::{Buffer, Destination, Origin, SendMode, abi};
@@ -29,12 +30,12 @@ pub(super) fn buffer(addr: u32, count: impl Into<i64>, datatype: u32) -> Buffer 
     }
 }
 
-fn destination(rank: i32, tag: i32, comm: u32) -> Destination {
+pub(super) fn destination(rank: i32, tag: i32, comm: u32) -> Destination {
     let comm = CommHandle(comm);
     Destination { rank, tag, comm }
 }
 
-fn origin(rank: i32, tag: i32, comm: u32) -> Origin {
+pub(super) fn origin(rank: i32, tag: i32, comm: u32) -> Origin {
     let comm = CommHandle(comm);
     Origin { rank, tag, comm }
 }
@@ -287,7 +288,7 @@ fn buffer_flush(env: Env<'_>) -> Code {
 }
 
 pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
-    ("MPI_Send", send::<i32, STANDARD>),
+    ("MPI_Send", send::<i32, STANDARD>, direct::send),
     ("MPI_Send_c", send::<i64, STANDARD>),
     ("MPI_Bsend", send::<i32, BUFFERED>),
     ("MPI_Bsend_c", send::<i64, BUFFERED>),
@@ -295,7 +296,7 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Ssend_c", send::<i64, SYNCHRONOUS>),
     ("MPI_Rsend", send::<i32, READY>),
     ("MPI_Rsend_c", send::<i64, READY>),
-    ("MPI_Isend", isend::<i32, STANDARD>),
+    ("MPI_Isend", isend::<i32, STANDARD>, direct::isend),
     ("MPI_Isend_c", isend::<i64, STANDARD>),
     ("MPI_Ibsend", isend::<i32, BUFFERED>),
     ("MPI_Ibsend_c", isend::<i64, BUFFERED>),
@@ -311,9 +312,9 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Ssend_init_c", send_init::<i64, SYNCHRONOUS>),
     ("MPI_Rsend_init", send_init::<i32, READY>),
     ("MPI_Rsend_init_c", send_init::<i64, READY>),
-    ("MPI_Recv", recv::<i32>),
+    ("MPI_Recv", recv::<i32>, direct::recv),
     ("MPI_Recv_c", recv::<i64>),
-    ("MPI_Irecv", irecv::<i32>),
+    ("MPI_Irecv", irecv::<i32>, direct::irecv),
     ("MPI_Irecv_c", irecv::<i64>),
     ("MPI_Recv_init", recv_init::<i32>),
     ("MPI_Recv_init_c", recv_init::<i64>),

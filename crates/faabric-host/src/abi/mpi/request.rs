@@ -2,6 +2,7 @@
 
 use super::caller::{Caller, Code, Env, NO_COMM, call};
 use super::count::Count;
+use super::direct;
 use faabric_mpi::abi::{MPI_STATUS_IGNORE, MPI_UNDEFINED, STATUS_SIZE};
 use faabric_mpi::completion::Several;
 use faabric_mpi::generalized::Callbacks;
@@ -356,9 +357,9 @@ fn test_cancelled(env: Env<'_>, status: u32, flag: u32) -> Code {
 }
 
 pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
-    ("MPI_Wait", wait),
+    ("MPI_Wait", wait, direct::wait),
     ("MPI_Test", test),
-    ("MPI_Waitall", waitall),
+    ("MPI_Waitall", waitall, direct::waitall),
     ("MPI_Testall", testall),
     ("MPI_Waitany", waitany),
     ("MPI_Testany", testany),

@@ -1,0 +1,145 @@
+//! The commonest calls on the guest's own stack (see [`crate::sys::direct`]): each does
+//! what [`faabric_mpi::Rank`] can do quickly, or declines.
+
+use super::p2p::{buffer, destination, origin};
+use crate::granule::Shared;
+use crate::memory::GuestMemory;
+use faabric_mpi::abi::{MPI_STATUS_IGNORE, MPI_SUCCESS};
+use faabric_mpi::handle::{CommHandle, Handle, RequestHandle};
+use faabric_mpi::{SendMode, Status};
+
+/// Bytes of a handle in the guest's memory.
+const HANDLE: u32 = 4;
+
+/// A place for `len` bytes of result; none where the general way must complain.
+fn place(memory: &GuestMemory, at: u32, len: u32) -> Option<u32> {
+    memory.check(at, len).ok()?;
+    (at != 0).then_some(at)
+}
+
+/// A place for a status; none where the general way must complain.
+fn status_place(memory: &GuestMemory, at: u32) -> Option<u32> {
+    if at == MPI_STATUS_IGNORE {
+        return Some(at);
+    }
+    place(memory, at, faabric_mpi::abi::STATUS_SIZE as u32)
+}
+
+/// Writes a status to where [`status_place`] found room.
+fn put_status(memory: &GuestMemory, at: u32, status: &Status) -> Option<i32> {
+    if at != MPI_STATUS_IGNORE {
+        super::caller::write_status(memory, at, status).ok()?;
+    }
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn send(
+    shared: &Shared,
+    buf: u32,
+    count: i32,
+    datatype: u32,
+    dest: i32,
+    tag: i32,
+    comm: u32,
+) -> Option<i32> {
+    let data = buffer(buf, count, datatype);
+    let to = destination(dest, tag, comm);
+    let sent = shared.rank()?.send_quick(SendMode::Standard, &data, to);
+    sent.then_some(MPI_SUCCESS)
+}
+
+pub(super) fn isend(
+    shared: &Shared,
+    buf: u32,
+    count: i32,
+    datatype: u32,
+    dest: i32,
+    tag: i32,
+    comm: u32,
+    request: u32,
+) -> Option<i32> {
+    let request = place(&shared.memory, request, HANDLE)?;
+    let data = buffer(buf, count, datatype);
+    let to = destination(dest, tag, comm);
+    let rank = shared.rank()?;
+    let started = rank.isend_quick(SendMode::Standard, &data, to)?;
+    shared.memory.write_u32(request, started.raw()).ok()?;
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn recv(
+    shared: &Shared,
+    buf: u32,
+    count: i32,
+    datatype: u32,
+    source: i32,
+    tag: i32,
+    comm: u32,
+    status: u32,
+) -> Option<i32> {
+    let status = status_place(&shared.memory, status)?;
+    let data = buffer(buf, count, datatype);
+    let from = origin(source, tag, comm);
+    let received = shared.rank()?.recv_quick(&data, from)?;
+    put_status(&shared.memory, status, &received)
+}
+
+pub(super) fn irecv(
+    shared: &Shared,
+    buf: u32,
+    count: i32,
+    datatype: u32,
+    source: i32,
+    tag: i32,
+    comm: u32,
+    request: u32,
+) -> Option<i32> {
+    let request = place(&shared.memory, request, HANDLE)?;
+    let data = buffer(buf, count, datatype);
+    let from = origin(source, tag, comm);
+    let started = shared.rank()?.irecv_quick(&data, from)?;
+    shared.memory.write_u32(request, started.raw()).ok()?;
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn wait(shared: &Shared, request: u32, status: u32) -> Option<i32> {
+    let memory = &shared.memory;
+    let status = status_place(memory, status)?;
+    let request = place(memory, request, HANDLE)?;
+    let mut handle = RequestHandle::from_raw(memory.read_u32(request).ok()?);
+    let ended = shared.rank()?.wait_quick(&mut handle)?;
+    memory.write_u32(request, handle.raw()).ok()?;
+    put_status(memory, status, &ended)
+}
+
+/// Declining half-way is right too: the general way finds the requests that have ended
+/// here to be null, which is why it must not be asked for their statuses.
+pub(super) fn waitall(shared: &Shared, count: i32, requests: u32, statuses: u32) -> Option<i32> {
+    let memory = &shared.memory;
+    let bytes = u32::try_from(count).ok()?.checked_mul(HANDLE)?;
+    let requests = place(memory, requests, bytes)?;
+    if statuses != MPI_STATUS_IGNORE {
+        return None;
+    }
+    let rank = shared.rank()?;
+    for at in (requests..requests + bytes).step_by(HANDLE as usize) {
+        let mut handle = RequestHandle::from_raw(memory.read_u32(at).ok()?);
+        rank.wait_quick(&mut handle)?;
+        memory.write_u32(at, handle.raw()).ok()?;
+    }
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn comm_rank(shared: &Shared, comm: u32, result: u32) -> Option<i32> {
+    let result = place(&shared.memory, result, 4)?;
+    let rank = shared.rank()?.comm_rank(CommHandle(comm)).ok()?;
+    shared.memory.write_i32(result, rank).ok()?;
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn comm_size(shared: &Shared, comm: u32, result: u32) -> Option<i32> {
+    let result = place(&shared.memory, result, 4)?;
+    let size = shared.rank()?.comm_size(CommHandle(comm)).ok()?;
+    shared.memory.write_i32(result, size).ok()?;
+    Some(MPI_SUCCESS)
+}
