@@ -1,20 +1,25 @@
-//! The fast lane into a mailbox: a ring of short messages that senders fill without
-//! a lock.
+//! The fast lane into a mailbox: a ring of messages that senders fill without the
+//! receiver's lock.
 //!
 //! ```text
-//!   senders claim at `tail`                 a message: one slot, or several in a row
-//!        |                                  +-------+-------+--------+------+ +-------+---
-//!   ---->[ ][ ][x][x][x][ ][ ]              | stamp | space | source | data | | stamp | data
-//!               |                           | len   |       | tag    |      | |       |
-//!               +-- the receiver takes      +-------+-------+--------+------+ +-------+---
-//!                   at `head`
+//!   senders claim at `tail`          a short message          a longer one
+//!        |                           +-------+-------+--------+------+    +------------+
+//!   ---->[ ][ ][x][x][x][ ][ ]       | stamp | space | source | data |    | ... | page |--> page
+//!               |                    | len   |       | tag    |      |    +------------+
+//!               +-- the receiver     +-------+-------+--------+------+
+//!                   takes at `head`
 //! ```
 //! An 8-byte message costs the receiver one cache miss: the line it polls holds the
-//! stamp, the envelope and the data. `head` moves only under the mailbox's lock.
-//! Messages of one sender keep their order, because it claims its slots in order.
+//! stamp, the envelope and the data. Longer ones lie in one of a few pages, which cost
+//! a copy in and a copy out but no wait for the receiver's lock. `head` moves only
+//! under the mailbox's lock. Messages of one sender keep their order, because it claims
+//! its slots in order.
 
+use crate::error::Result;
 use crate::matching::Envelope;
-use std::sync::atomic::{AtomicU64, Ordering};
+use parking_lot::Mutex;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// 64-bit words in a slot: two cache lines, which processors fetch together.
 const WORDS: usize = 16;
@@ -22,22 +27,18 @@ const WORDS: usize = 16;
 const HEADER: usize = 3;
 /// Slots in a ring; a power of two.
 const SLOTS: u64 = 128;
-/// The most slots of one message. Beyond that many lines one copy from memory to
-/// memory with wide stores is faster, although it has to take the receiver's lock.
-const MOST: usize = 5;
-/// Bytes of data in a message's first slot.
-pub(crate) const FIRST: usize = (WORDS - HEADER) * 8;
-/// Bytes of data in each further slot, after its stamp.
-const FURTHER: usize = (WORDS - 1) * 8;
-/// The most bytes of data that travel in the ring.
-pub(crate) const LONGEST: usize = FIRST + (MOST - 1) * FURTHER;
+/// Bytes of data in a slot.
+pub(crate) const SHORT: usize = (WORDS - HEADER) * 8;
+/// Bytes of data in a page, and so of the longest message that travels in the ring.
+pub(crate) const LONGEST: usize = 4096;
+/// How many pages a ring has; each is made when it is first used.
+const PAGES: usize = 16;
 /// Bits of the first word that hold the length.
-const LEN_BITS: u32 = 12;
-const _: () = assert!(LONGEST < 1 << LEN_BITS && MOST as u64 <= SLOTS);
+const LEN_BITS: u32 = 13;
+const _: () = assert!(LONGEST < 1 << LEN_BITS);
 
 /// A slot is free for position p once `head > p - SLOTS`, and holds it once its stamp
-/// is that of p. Every slot has its stamp, so what is left of a message that went on
-/// through it can never be taken for the beginning of one.
+/// is that of p.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Slot {
@@ -50,6 +51,8 @@ struct Tail {
     next: AtomicU64,
     /// `head` as a sender last saw it: spares senders the receiver's cache line.
     head_seen: AtomicU64,
+    /// The page that a sender tries first.
+    page: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -58,15 +61,26 @@ struct Head {
     next: AtomicU64,
 }
 
-/// The first word of a slot that holds this position, without the length. A position
-/// has 52 bits: enough for a message every 10 ns for a year.
-fn stamp(position: u64) -> u64 {
-    (position + 1) << LEN_BITS
+/// Room for one longer message. The lock is never waited for: `taken` says whose turn
+/// it is.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Page {
+    taken: AtomicBool,
+    bytes: OnceLock<Mutex<Box<[u8]>>>,
 }
 
-/// How many slots a message of `len` bytes takes.
-fn slots(len: usize) -> u64 {
-    1 + len.saturating_sub(FIRST).div_ceil(FURTHER) as u64
+impl Page {
+    fn bytes(&self) -> &Mutex<Box<[u8]>> {
+        self.bytes
+            .get_or_init(|| Mutex::new(vec![0; LONGEST].into_boxed_slice()))
+    }
+}
+
+/// The first word of a slot that holds this position, without the length. A position
+/// has 51 bits: enough for a message every 10 ns for eight months.
+fn stamp(position: u64) -> u64 {
+    (position + 1) << LEN_BITS
 }
 
 /// The ring. See the file's picture.
@@ -75,15 +89,16 @@ pub(crate) struct Inbox {
     tail: Tail,
     head: Head,
     slots: Box<[Slot; SLOTS as usize]>,
+    pages: [Page; PAGES],
 }
 
 impl Inbox {
     pub(crate) fn new() -> Inbox {
-        let slots = Box::new(std::array::from_fn(|_| Slot::default()));
         Inbox {
             tail: Tail::default(),
             head: Head::default(),
-            slots,
+            slots: Box::new(std::array::from_fn(|_| Slot::default())),
+            pages: std::array::from_fn(|_| Page::default()),
         }
     }
 
@@ -91,15 +106,14 @@ impl Inbox {
         &self.slots[(position % SLOTS) as usize].words
     }
 
-    /// Claims `count` slots in a row; none when the ring is too full.
-    fn claim(&self, count: u64) -> Option<u64> {
+    /// Claims a slot; none when the ring is full.
+    fn claim(&self) -> Option<u64> {
         let tail = &self.tail;
         let mut position = tail.next.load(Ordering::Relaxed);
         loop {
-            let end = position + count;
-            if end.wrapping_sub(tail.head_seen.load(Ordering::Acquire)) > SLOTS {
+            if position.wrapping_sub(tail.head_seen.load(Ordering::Acquire)) >= SLOTS {
                 let head = self.head.next.load(Ordering::Acquire);
-                if end.wrapping_sub(head) > SLOTS {
+                if position.wrapping_sub(head) >= SLOTS {
                     return None;
                 }
                 tail.head_seen.store(head, Ordering::Release);
@@ -107,7 +121,7 @@ impl Inbox {
             let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
             match tail
                 .next
-                .compare_exchange_weak(position, end, success, failure)
+                .compare_exchange_weak(position, position + 1, success, failure)
             {
                 Ok(_) => return Some(position),
                 Err(now) => position = now,
@@ -115,37 +129,62 @@ impl Inbox {
         }
     }
 
-    /// Puts in a message of the first `len` of `bytes`; `N`, a multiple of 8, is at most
-    /// [`LONGEST`]. False when the ring is full.
-    pub(crate) fn push<const N: usize>(
-        &self,
-        envelope: &Envelope,
-        bytes: &[u8; N],
-        len: usize,
-    ) -> bool {
-        const { assert!(N.is_multiple_of(8) && N <= LONGEST) };
-        let len = len.min(N);
-        let Some(position) = self.claim(slots(len)) else {
-            return false;
-        };
-        let whole = &bytes[..len.next_multiple_of(8)];
-        let (first, rest) = whole.split_at(whole.len().min(FIRST));
-        for (i, data) in rest.chunks(FURTHER).enumerate() {
-            let position = position + 1 + i as u64;
-            let words = self.words(position);
-            store(&words[1..], data);
-            words[0].store(stamp(position), Ordering::Relaxed);
-        }
+    /// Publishes a message in its claimed slot.
+    fn publish(&self, position: u64, envelope: &Envelope, len: usize, data: &[u8]) {
         let words = self.words(position);
         words[1].store(envelope.space, Ordering::Relaxed);
         let (source, tag) = (envelope.source as u32, envelope.tag as u32);
         words[2].store(u64::from(source) << 32 | u64::from(tag), Ordering::Relaxed);
-        store(&words[HEADER..], first);
+        store(&words[HEADER..], data);
         words[0].store(stamp(position) | len as u64, Ordering::Release);
+    }
+
+    /// Puts in a message of the first `len` of `bytes`. False when the ring is full.
+    #[inline]
+    pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> bool {
+        let len = len.min(SHORT);
+        let Some(position) = self.claim() else {
+            return false;
+        };
+        self.publish(position, envelope, len, &bytes[..len.next_multiple_of(8)]);
         true
     }
 
-    /// Whether [`Inbox::pop`] would find a message.
+    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `fill` writes. False
+    /// when there is no room.
+    ///
+    /// # Errors
+    /// What `fill` fails with: then there is no message.
+    pub(crate) fn push_long(
+        &self,
+        envelope: &Envelope,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<()>,
+    ) -> Result<bool> {
+        let first = self.tail.page.fetch_add(1, Ordering::Relaxed);
+        let free = |page: &usize| !self.pages[*page].taken.swap(true, Ordering::Acquire);
+        // Two tries: with most pages taken the receiver is behind, and its lock is free.
+        let page = [first % PAGES, (first + 1) % PAGES].into_iter().find(free);
+        let Some(page) = page else {
+            return Ok(false);
+        };
+        let freed = |done| {
+            self.pages[page].taken.store(false, Ordering::Release);
+            done
+        };
+        let filled = fill(&mut self.pages[page].bytes().lock()[..len]);
+        if let Err(error) = filled {
+            return freed(Err(error));
+        }
+        let Some(position) = self.claim() else {
+            return freed(Ok(false));
+        };
+        self.publish(position, envelope, len, &(page as u64).to_le_bytes());
+        Ok(true)
+    }
+
+    /// Whether [`Inbox::peek`] would find a message.
+    #[inline]
     pub(crate) fn has_next(&self) -> bool {
         let position = self.head.next.load(Ordering::Relaxed);
         let words = self.words(position);
@@ -178,31 +217,32 @@ impl Inbox {
             source: (ends >> 32) as u32 as i32,
             tag: ends as u32 as i32,
         };
-        let len = ((stamped & ((1 << LEN_BITS) - 1)) as usize).min(LONGEST);
-        Some((envelope, len))
+        Some((envelope, (stamped & ((1 << LEN_BITS) - 1)) as usize))
     }
 
-    /// Takes the next message, as [`Inbox::peek`] gives it; its data is then in `bytes`.
+    /// Takes the message that [`Inbox::peek`] gave: `read` sees its data.
     #[inline]
-    pub(crate) fn pop(&self, bytes: &mut [u8; LONGEST]) -> Option<(Envelope, usize)> {
-        let (envelope, len) = self.peek()?;
+    pub(crate) fn take<T>(&self, len: usize, read: impl FnOnce(&[u8]) -> T) -> T {
         let position = self.head.next.load(Ordering::Relaxed);
         let words = self.words(position);
-        let whole = len.next_multiple_of(8);
-        load(&words[HEADER..], &mut bytes[..whole.min(FIRST)]);
-        if whole > FIRST {
-            for (i, data) in bytes[FIRST..whole].chunks_mut(FURTHER).enumerate() {
-                load(&self.words(position + 1 + i as u64)[1..], data);
-            }
-        }
-        self.head
-            .next
-            .store(position + slots(len), Ordering::Release);
-        Some((envelope, len))
+        let done = if len <= SHORT {
+            let mut bytes = [0; SHORT];
+            load(&words[HEADER..], &mut bytes[..len.next_multiple_of(8)]);
+            read(&bytes[..len])
+        } else {
+            let page = words[HEADER].load(Ordering::Relaxed) as usize % PAGES;
+            let page = &self.pages[page];
+            let done = read(&page.bytes().lock()[..len.min(LONGEST)]);
+            page.taken.store(false, Ordering::Release);
+            done
+        };
+        self.head.next.store(position + 1, Ordering::Release);
+        done
     }
 }
 
 /// Stores bytes, a multiple of 8, as words.
+#[inline]
 fn store(words: &[AtomicU64], bytes: &[u8]) {
     for (word, bytes) in words.iter().zip(bytes.as_chunks::<8>().0) {
         word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
@@ -210,6 +250,7 @@ fn store(words: &[AtomicU64], bytes: &[u8]) {
 }
 
 /// Loads bytes, a multiple of 8, from words.
+#[inline]
 fn load(words: &[AtomicU64], bytes: &mut [u8]) {
     for (word, bytes) in words.iter().zip(bytes.as_chunks_mut::<8>().0) {
         *bytes = word.load(Ordering::Relaxed).to_le_bytes();
@@ -220,7 +261,7 @@ fn load(words: &[AtomicU64], bytes: &mut [u8]) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use parking_lot::Mutex;
+    use crate::error::{Class, Error};
 
     fn envelope(source: i32, tag: i32) -> Envelope {
         Envelope {
@@ -231,67 +272,83 @@ mod tests {
     }
 
     fn put(inbox: &Inbox, envelope: &Envelope, data: &[u8]) -> bool {
-        let mut bytes = [0; LONGEST];
-        bytes[..data.len()].copy_from_slice(data);
-        inbox.push(envelope, &bytes, data.len())
+        if data.len() <= SHORT {
+            let mut bytes = [0; SHORT];
+            bytes[..data.len()].copy_from_slice(data);
+            return inbox.push(envelope, &bytes, data.len());
+        }
+        let fill = |page: &mut [u8]| {
+            page.copy_from_slice(data);
+            Ok(())
+        };
+        inbox.push_long(envelope, data.len(), fill).unwrap()
     }
 
     fn take(inbox: &Inbox) -> Option<(Envelope, Vec<u8>)> {
-        let mut bytes = [0xaa; LONGEST];
-        let (envelope, len) = inbox.pop(&mut bytes)?;
-        Some((envelope, bytes[..len].to_vec()))
+        let (envelope, len) = inbox.peek()?;
+        Some((envelope, inbox.take(len, <[u8]>::to_vec)))
     }
 
     #[test]
     fn a_full_ring_refuses_and_a_drained_one_accepts() {
         let inbox = Inbox::new();
         for i in 0..SLOTS as i32 {
-            assert!(put(&inbox, &envelope(0, i), &[i as u8; FIRST]));
+            assert!(put(&inbox, &envelope(0, i), &[i as u8; SHORT]));
         }
         assert!(!put(&inbox, &envelope(0, 0), &[]));
+        assert!(!put(&inbox, &envelope(0, 0), &[0; LONGEST]));
         for i in 0..3 * SLOTS as i32 {
             let (envelope, data) = take(&inbox).unwrap();
             assert_eq!(envelope.tag, i);
             let len = if i < SLOTS as i32 {
-                FIRST
+                SHORT
             } else {
-                i as usize % (FIRST + 1)
+                i as usize % (SHORT + 1)
             };
             assert_eq!(data, vec![i as u8; len]);
             let next = i + SLOTS as i32;
-            let data = vec![next as u8; next as usize % (FIRST + 1)];
+            let data = vec![next as u8; next as usize % (SHORT + 1)];
             assert!(put(&inbox, &super::tests::envelope(0, next), &data));
         }
+    }
+
+    #[test]
+    fn taken_pages_refuse_and_come_back() {
+        let inbox = Inbox::new();
+        let long = vec![3; LONGEST];
+        for round in 0..3 {
+            let accepted = (0..SLOTS as i32).filter(|i| put(&inbox, &envelope(round, *i), &long));
+            assert_eq!(accepted.count(), PAGES);
+            for _ in 0..PAGES {
+                assert_eq!(take(&inbox).unwrap().1, long);
+            }
+            assert!(take(&inbox).is_none());
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_is_none() {
+        let inbox = Inbox::new();
+        for _ in 0..2 * PAGES {
+            let refuse = |_: &mut [u8]| Err(Error::new(Class::BUFFER, "no such memory"));
+            assert!(inbox.push_long(&envelope(0, 0), 500, refuse).is_err());
+        }
+        assert!(take(&inbox).is_none());
+        assert!(put(&inbox, &envelope(0, 1), &[1; 500]));
+        assert_eq!(take(&inbox).unwrap().0.tag, 1);
     }
 
     #[test]
     fn messages_of_every_length_survive_the_wrap() {
         let inbox = Inbox::new();
         for round in 0..3 {
-            for len in 0..=LONGEST {
+            for len in (0..=SHORT + 9).chain(LONGEST - 3..=LONGEST) {
                 let data: Vec<u8> = (0..len).map(|i| (i * 31 + len + round) as u8).collect();
                 assert!(put(&inbox, &envelope(1, len as i32), &data));
                 assert!(inbox.has_next());
                 assert_eq!(take(&inbox), Some((envelope(1, len as i32), data)));
                 assert!(!inbox.has_next());
             }
-        }
-    }
-
-    #[test]
-    fn data_is_never_taken_for_the_beginning_of_a_message() {
-        let inbox = Inbox::new();
-        // Data that looks like the stamps of all positions to come.
-        let words: Vec<u8> = (0..LONGEST as u64 / 8)
-            .flat_map(|i| stamp(SLOTS + i % SLOTS).to_le_bytes())
-            .collect();
-        for _ in 0..SLOTS / MOST as u64 {
-            assert!(put(&inbox, &envelope(0, 0), &words));
-            assert!(take(&inbox).is_some());
-        }
-        for position in inbox.taken()..inbox.taken() + SLOTS {
-            let first = inbox.words(position)[0].load(Ordering::Relaxed);
-            assert_ne!(first >> LEN_BITS, stamp(position) >> LEN_BITS);
         }
     }
 

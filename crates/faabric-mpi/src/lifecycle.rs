@@ -188,12 +188,6 @@ impl Rank {
         self.world.worker_of(self.world_rank()).unwrap_or("")
     }
 
-    /// Whether MPI is active.
-    #[inline]
-    pub(crate) fn is_between_init_and_finalize(&self) -> bool {
-        self.phase.now.load(Ordering::Acquire) == ACTIVE
-    }
-
     /// Fails unless MPI is active; `call` is what the guest called.
     pub(crate) fn check_active(&self, call: &str) -> Result<()> {
         match self.phase.now.load(Ordering::Acquire) {

@@ -13,7 +13,7 @@
 
 use crate::data::{Data, View};
 use crate::error::Result;
-use crate::inbox::{Inbox, LONGEST};
+use crate::inbox::Inbox;
 use crate::matching::{Envelope, Pattern, Queues};
 use crate::remote::{Incoming, Outgoing};
 use crate::request::{Completion, Outcome};
@@ -83,19 +83,9 @@ pub(crate) struct State {
     pub(crate) buffered: u64,
     /// What came from each rank of other workers.
     pub(crate) incoming: HashMap<u32, Incoming>,
-    /// Where a message of the ring is put together.
-    scratch: Scratch,
     /// Receives that have ended, to be dropped when the next is posted: the rank waits
     /// then, while now it is about to go on.
     spent: Vec<Receive>,
-}
-
-struct Scratch(Box<[u8; LONGEST]>);
-
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch(Box::new([0; LONGEST]))
-    }
 }
 
 impl State {
@@ -122,14 +112,11 @@ impl State {
     }
 
     /// Matches a message of the ring.
-    fn take_in(&mut self, envelope: &Envelope, len: usize) {
+    fn take_in(&mut self, envelope: &Envelope, bytes: &[u8]) {
         match self.queues.arrive(envelope) {
-            None => {
-                let bytes = self.scratch.0[..len].into();
-                self.keep_bytes(*envelope, bytes);
-            }
+            None => self.keep_bytes(*envelope, bytes.into()),
             Some(receive) => {
-                receive.fill(envelope, &self.scratch.0[..len]);
+                receive.fill(envelope, bytes);
                 self.spent.push(receive);
             }
         }
@@ -246,22 +233,22 @@ impl Mailbox {
     /// Takes the next message of the ring into `target`, if it matches, fits and nothing
     /// in the queues comes before it.
     pub(crate) fn take_next(&self, pattern: &Pattern, target: &View<'_>) -> Option<Outcome> {
-        let mut state = self.lock();
+        let state = self.lock();
         let (envelope, len) = self.inbox.peek()?;
         let takes = state.queues.len() == 0 && pattern.matches(&envelope);
         if !takes || len as u64 > target.len()? {
             return None;
         }
-        self.inbox.pop(&mut state.scratch.0)?;
         // It cannot fail: the target was checked.
-        target.fill(&state.scratch.0[..len]).ok()?;
+        self.inbox.take(len, |bytes| target.fill(bytes)).ok()?;
         Some(Outcome::received(&envelope, len as u64))
     }
 
     fn drain(&self, state: &mut State) {
         let mut any = false;
-        while let Some((envelope, len)) = self.inbox.pop(&mut state.scratch.0) {
-            state.take_in(&envelope, len);
+        while let Some((envelope, len)) = self.inbox.peek() {
+            self.inbox
+                .take(len, |bytes| state.take_in(&envelope, bytes));
             any = true;
         }
         if any {

@@ -13,7 +13,7 @@ pub(crate) use crate::data::Data;
 use crate::data::{View, received};
 use crate::error::{Class, Error, Result};
 use crate::inbox;
-use crate::mailbox::{BUFFERED_MAX, MESSAGE_COST, Mailbox, Message, Receive, Sending};
+use crate::mailbox::{BUFFERED_MAX, MESSAGE_COST, Message, Receive, Sending};
 use crate::matching::{Envelope, Pattern};
 use crate::rank::Rank;
 use crate::request::{Completion, Outcome};
@@ -119,12 +119,16 @@ impl Rank {
             return world.send_remote(self.world_rank, to, envelope, view, len, synchronous);
         };
         if mode == Mode::Standard && len <= inbox::LONGEST as u64 {
-            let pushed = if len <= inbox::FIRST as u64 {
-                push::<{ inbox::FIRST }>(mailbox, &envelope, view, len)?
+            let pushed = if len <= inbox::SHORT as u64 {
+                let mut bytes = [0; inbox::SHORT];
+                view.read(&mut bytes[..len as usize])?;
+                mailbox.inbox.push(&envelope, &bytes, len as usize)
             } else {
-                push::<{ inbox::LONGEST }>(mailbox, &envelope, view, len)?
+                let fill = |bytes: &mut [u8]| view.read(bytes);
+                mailbox.inbox.push_long(&envelope, len as usize, fill)?
             };
             if pushed {
+                mailbox.bell.ring();
                 return Ok(Started::Done(Outcome::EMPTY, None));
             }
         }
@@ -221,22 +225,6 @@ impl Rank {
             }
         }
     }
-}
-
-/// Puts a message of at most `N` bytes into a mailbox's ring. False when that is full.
-fn push<const N: usize>(
-    mailbox: &Mailbox,
-    envelope: &Envelope,
-    view: View<'_>,
-    len: u64,
-) -> Result<bool> {
-    let mut bytes = [0; N];
-    view.read(&mut bytes[..len as usize])?;
-    let pushed = mailbox.inbox.push(envelope, &bytes, len as usize);
-    if pushed {
-        mailbox.bell.ring();
-    }
-    Ok(pushed)
 }
 
 /// One copy from the sender's memory into that of a receive that waited for it.

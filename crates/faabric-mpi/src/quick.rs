@@ -229,7 +229,7 @@ impl Rank {
         Some((comm, mailbox, len))
     }
 
-    /// Puts a message of at most [`inbox::FIRST`] bytes into the receiver's ring.
+    /// Puts a message of at most [`inbox::SHORT`] bytes into the receiver's ring.
     #[inline]
     fn push_quick(
         &self,
@@ -240,10 +240,10 @@ impl Rank {
         len: u64,
         tag: i32,
     ) -> bool {
-        if mode == SendMode::Synchronous || len > inbox::FIRST as u64 {
+        if mode == SendMode::Synchronous || len > inbox::SHORT as u64 {
             return false;
         }
-        let mut bytes = [0; inbox::FIRST];
+        let mut bytes = [0; inbox::SHORT];
         let len = len as usize;
         if len > 0 && self.memory.read(buffer.addr, &mut bytes[..len]).is_err() {
             return false;
