@@ -12,14 +12,17 @@
 //! What it saves is half of an 8-byte message's time that is not the processor's own
 //! (`examples/latency.rs`).
 
+use crate::collective::{Collective, Reduction};
 use crate::comm::{Comm, Context};
 use crate::completion::{NULL, SENT};
-use crate::error::{Error, Result};
-use crate::guest::Guest;
-use crate::handle::RequestHandle;
+use crate::error::{Class, Error, Result, Trap};
+use crate::guest::{Guest, GuestFn};
+use crate::handle::{CommHandle, RequestHandle};
 use crate::inbox;
 use crate::mailbox::Mailbox;
 use crate::matching::{Envelope, Pattern};
+use crate::memory::Addr;
+use crate::op::Op;
 use crate::p2p::Started;
 use crate::rank::{Buffer, Rank};
 use crate::request::{Completion, Kind, Outcome};
@@ -49,12 +52,40 @@ impl Begun {
         BEGUN.take()
     }
 
+    /// What became of a quick collective: it waits for its end itself.
+    pub(crate) fn outcome(self) -> Result<()> {
+        match self {
+            Begun::Pending(_) => Ok(()),
+            Begun::Failed(error) => Err(error),
+        }
+    }
+
     /// Goes on with it.
     pub(crate) fn finish(self, rank: &Rank, guest: &mut dyn Guest) -> Result<Outcome> {
         match self {
             Begun::Pending(completion) => rank.wait_completion(guest, &completion),
             Begun::Failed(error) => Err(error),
         }
+    }
+}
+
+/// Stands in for the guest where no guest code can be needed.
+struct NoGuest;
+
+impl Guest for NoGuest {
+    fn call(&mut self, _: GuestFn, _: &[u32]) -> std::result::Result<Option<u32>, Trap> {
+        Err(Trap("a quick call needed guest code".to_owned()))
+    }
+
+    fn scratch(&mut self, _: u64) -> Result<Addr> {
+        Err(Error::new(
+            Class::INTERN,
+            "a quick call needed guest memory",
+        ))
+    }
+
+    fn interrupted(&self) -> bool {
+        false
     }
 }
 
@@ -209,6 +240,61 @@ impl Rank {
         Some(outcome.into())
     }
 
+    /// Runs a collective operation on short data of predefined types, among ranks that
+    /// are all on this worker. Unlike the other quick calls it may sleep until the others
+    /// have come: what it has begun cannot be handed over.
+    pub fn collective_quick(&self, comm: CommHandle, call: &Collective<'_>) -> Option<()> {
+        if self.has_operations() {
+            return None;
+        }
+        let comm = self.active_comm(comm).ok()?;
+        let local = comm.collective.team()?;
+        let longest = match call {
+            Collective::Barrier => 0,
+            Collective::Bcast { buffer, .. } => self.flat_len(buffer)?,
+            Collective::Reduce { data, .. } | Collective::Allreduce(data) => {
+                self.flat_operand(data)?
+            }
+            Collective::Allgather { send, recv } => self.flat_len(send)?.max(self.flat_len(recv)?),
+            Collective::Alltoall { send, recv } => {
+                let block = self.flat_len(send)?.max(self.flat_len(recv)?);
+                block.checked_mul(comm.size().into())?
+            }
+            _ => return None,
+        };
+        if longest > local.longest_quick() {
+            return None;
+        }
+        let ended = self.collective_local(&mut NoGuest, &comm, local, call, 0);
+        match ended {
+            Ok(done) => {
+                // Counted as the general call counts: ranks may differ in which they take.
+                comm.collective.next_tag();
+                done
+            }
+            // The job ends. Every other error is one of the arguments, found before
+            // anything was done: the general call finds it again.
+            Err(error) if error.class == Class::INTERRUPTED => {
+                BEGUN.set(Some(Begun::Failed(error)));
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Bytes of a buffer of a predefined type.
+    fn flat_len(&self, buffer: &Buffer) -> Option<u64> {
+        let count = u64::try_from(buffer.count).ok()?;
+        self.flat_size(buffer.datatype)?.checked_mul(count)
+    }
+
+    /// Bytes of the operand of a reduction by a predefined operation.
+    fn flat_operand(&self, data: &Reduction) -> Option<u64> {
+        Op::predefined(data.op.0)?;
+        let count = u64::try_from(data.count).ok()?;
+        self.flat_size(data.datatype)?.checked_mul(count)
+    }
+
     /// The communicator, the receiver's mailbox and the length of a message that can go
     /// quickly; the caller's buffer has not been checked.
     #[inline]
@@ -218,8 +304,7 @@ impl Rank {
         buffer: &Buffer,
         to: Destination,
     ) -> Option<(Cow<'a, Arc<Comm>>, &'a Mailbox, u64)> {
-        let size = self.flat_size(buffer.datatype)?;
-        let len = size.checked_mul(u64::try_from(buffer.count).ok()?)?;
+        let len = self.flat_len(buffer)?;
         if mode == SendMode::Buffered {
             return None;
         }

@@ -45,10 +45,10 @@ pub(crate) struct Body {
 
 /// Puts `body` before the ordinary function that was made last in `store`. Functions of
 /// another type are left as they are: then they are only slower.
-pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body: Body) -> bool {
+pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body: Body) {
     if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
         // How to touch the stack there has not been written.
-        return false;
+        return;
     }
     let shared = Arc::clone(env.as_ref(store).shared());
     let functions = VMFunction::list_mut(store.objects_mut().as_sys_mut());
@@ -56,7 +56,7 @@ pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body:
         .last_mut()
         .filter(|made| made.signature == body.ty)
     else {
-        return false;
+        return;
     };
     // SAFETY: the store owns the description, and nothing refers to it before an
     // instance is linked with the function.
@@ -73,7 +73,6 @@ pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body:
     };
     // There it lives as long as the store, hence as long as any instance.
     made.host_data = direct;
-    true
 }
 
 /// Touches the 32 KiB of stack below the caller, ten times what the deepest direct
@@ -194,7 +193,9 @@ macro_rules! direct_functions {
     };
 }
 
+direct_functions!(A);
 direct_functions!(A B);
 direct_functions!(A B C);
+direct_functions!(A B C D E);
 direct_functions!(A B C D E G);
 direct_functions!(A B C D E G H);

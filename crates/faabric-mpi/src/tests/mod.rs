@@ -5,6 +5,7 @@
 mod collectives;
 mod comms;
 mod p2p;
+mod quick;
 mod requests;
 
 use crate::abi;

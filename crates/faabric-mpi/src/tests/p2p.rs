@@ -5,13 +5,13 @@ use crate::send::SendMode::{Buffered, Ready, Standard, Synchronous};
 use crate::status::Status;
 use proptest::prelude::*;
 
-/// Sizes on both sides of every threshold: the ring's slots, local and remote eager,
-/// a packet's inline payload.
-const SIZES: &[usize] = &[
-    0, 1, 8, 104, 105, 224, 225, 584, 585, 4096, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
+/// Sizes on both sides of every threshold: the ring's slots and pages, local and remote
+/// eager, a packet's inline payload.
+pub(super) const SIZES: &[usize] = &[
+    0, 1, 8, 104, 105, 4096, 4097, 8192, 8193, 65_536, 65_537, 300_000, 1_000_000,
 ];
 
-fn pattern(len: usize, seed: usize) -> Vec<u8> {
+pub(super) fn pattern(len: usize, seed: usize) -> Vec<u8> {
     (0..len)
         .map(|i| (i * 7 + seed * 13 + i / 251) as u8)
         .collect()

@@ -6,6 +6,7 @@
 
 use super::caller::{Caller, Code, Env, NO_COMM, call};
 use super::count::Count;
+use super::direct;
 use super::p2p::buffer;
 use super::topology::neighbours;
 use crate::abi::{Import, functions};
@@ -109,7 +110,7 @@ fn unless_in_place(sendbuf: u32, blocks: i32) -> i32 {
     }
 }
 
-fn reduction(send: u32, recv: u32, count: i64, datatype: u32, op: u32) -> Reduction {
+pub(super) fn reduction(send: u32, recv: u32, count: i64, datatype: u32, op: u32) -> Reduction {
     Reduction {
         send: Addr(send.into()),
         recv: Addr(recv.into()),
@@ -399,8 +400,8 @@ pub(crate) const REDUCTIONS: &[Import] = functions![
 
 /// The blocking forms.
 pub(crate) const BLOCKING: &[Import] = functions![
-    ("MPI_Barrier", barrier::blocking::<i32>),
-    ("MPI_Bcast", bcast::blocking::<i32>),
+    ("MPI_Barrier", barrier::blocking::<i32>, direct::barrier),
+    ("MPI_Bcast", bcast::blocking::<i32>, direct::bcast),
     ("MPI_Bcast_c", bcast::blocking::<i64>),
     ("MPI_Gather", gather::blocking::<i32>),
     ("MPI_Gather_c", gather::blocking::<i64>),
@@ -410,19 +411,27 @@ pub(crate) const BLOCKING: &[Import] = functions![
     ("MPI_Scatter_c", scatter::blocking::<i64>),
     ("MPI_Scatterv", scatterv::blocking::<i32>),
     ("MPI_Scatterv_c", scatterv::blocking::<i64>),
-    ("MPI_Allgather", allgather::blocking::<i32>),
+    (
+        "MPI_Allgather",
+        allgather::blocking::<i32>,
+        direct::allgather
+    ),
     ("MPI_Allgather_c", allgather::blocking::<i64>),
     ("MPI_Allgatherv", allgatherv::blocking::<i32>),
     ("MPI_Allgatherv_c", allgatherv::blocking::<i64>),
-    ("MPI_Alltoall", alltoall::blocking::<i32>),
+    ("MPI_Alltoall", alltoall::blocking::<i32>, direct::alltoall),
     ("MPI_Alltoall_c", alltoall::blocking::<i64>),
     ("MPI_Alltoallv", alltoallv::blocking::<i32>),
     ("MPI_Alltoallv_c", alltoallv::blocking::<i64>),
     ("MPI_Alltoallw", alltoallw::blocking::<i32>),
     ("MPI_Alltoallw_c", alltoallw::blocking::<i64>),
-    ("MPI_Reduce", reduce::blocking::<i32>),
+    ("MPI_Reduce", reduce::blocking::<i32>, direct::reduce),
     ("MPI_Reduce_c", reduce::blocking::<i64>),
-    ("MPI_Allreduce", allreduce::blocking::<i32>),
+    (
+        "MPI_Allreduce",
+        allreduce::blocking::<i32>,
+        direct::allreduce
+    ),
     ("MPI_Allreduce_c", allreduce::blocking::<i64>),
     (
         "MPI_Reduce_scatter_block",

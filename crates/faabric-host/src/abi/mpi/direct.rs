@@ -1,12 +1,13 @@
 //! The commonest calls on the guest's own stack (see [`crate::sys::direct`]): each does
 //! what [`faabric_mpi::Rank`] can do quickly, or declines.
 
+use super::collective::reduction;
 use super::p2p::{buffer, destination, origin};
 use crate::granule::Shared;
 use crate::memory::GuestMemory;
 use faabric_mpi::abi::{MPI_STATUS_IGNORE, MPI_SUCCESS};
 use faabric_mpi::handle::{CommHandle, Handle, RequestHandle};
-use faabric_mpi::{SendMode, Status};
+use faabric_mpi::{Collective, SendMode, Status};
 
 /// Bytes of a handle in the guest's memory.
 const HANDLE: u32 = 4;
@@ -142,4 +143,82 @@ pub(super) fn comm_size(shared: &Shared, comm: u32, result: u32) -> Option<i32> 
     let size = shared.rank()?.comm_size(CommHandle(comm)).ok()?;
     shared.memory.write_i32(result, size).ok()?;
     Some(MPI_SUCCESS)
+}
+
+fn collective(shared: &Shared, comm: u32, call: &Collective<'_>) -> Option<i32> {
+    shared.rank()?.collective_quick(CommHandle(comm), call)?;
+    Some(MPI_SUCCESS)
+}
+
+pub(super) fn barrier(shared: &Shared, comm: u32) -> Option<i32> {
+    collective(shared, comm, &Collective::Barrier)
+}
+
+pub(super) fn bcast(
+    shared: &Shared,
+    buf: u32,
+    count: i32,
+    datatype: u32,
+    root: i32,
+    comm: u32,
+) -> Option<i32> {
+    let buffer = buffer(buf, count, datatype);
+    collective(shared, comm, &Collective::Bcast { buffer, root })
+}
+
+pub(super) fn reduce(
+    shared: &Shared,
+    send: u32,
+    recv: u32,
+    count: i32,
+    datatype: u32,
+    op: u32,
+    root: i32,
+    comm: u32,
+) -> Option<i32> {
+    let data = reduction(send, recv, count.into(), datatype, op);
+    collective(shared, comm, &Collective::Reduce { data, root })
+}
+
+pub(super) fn allreduce(
+    shared: &Shared,
+    send: u32,
+    recv: u32,
+    count: i32,
+    datatype: u32,
+    op: u32,
+    comm: u32,
+) -> Option<i32> {
+    let data = reduction(send, recv, count.into(), datatype, op);
+    collective(shared, comm, &Collective::Allreduce(data))
+}
+
+pub(super) fn allgather(
+    shared: &Shared,
+    sendbuf: u32,
+    sendcount: i32,
+    sendtype: u32,
+    recvbuf: u32,
+    recvcount: i32,
+    recvtype: u32,
+    comm: u32,
+) -> Option<i32> {
+    let send = buffer(sendbuf, sendcount, sendtype);
+    let recv = buffer(recvbuf, recvcount, recvtype);
+    collective(shared, comm, &Collective::Allgather { send, recv })
+}
+
+pub(super) fn alltoall(
+    shared: &Shared,
+    sendbuf: u32,
+    sendcount: i32,
+    sendtype: u32,
+    recvbuf: u32,
+    recvcount: i32,
+    recvtype: u32,
+    comm: u32,
+) -> Option<i32> {
+    let send = buffer(sendbuf, sendcount, sendtype);
+    let recv = buffer(recvbuf, recvcount, recvtype);
+    collective(shared, comm, &Collective::Alltoall { send, recv })
 }

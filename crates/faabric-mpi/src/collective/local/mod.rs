@@ -82,7 +82,7 @@ impl Registry {
 }
 
 /// A rank's place in the team of a communicator, and the communicator's workers.
-pub(super) struct Local {
+pub(crate) struct Local {
     team: Arc<Team>,
     me: usize,
     place: team::Place,
@@ -152,8 +152,13 @@ impl Local {
     }
 
     /// Are all ranks of the communicator here?
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.leaders.len() == 1
+    }
+
+    /// Bytes of a contribution that lies beside the stamp, the quickest form.
+    pub(crate) fn longest_quick(&self) -> u64 {
+        team::SMALL as u64
     }
 
     /// The leaders when `root` leads its worker, and the index of the caller's leader
@@ -169,7 +174,7 @@ impl Local {
 
 impl Rank {
     /// Runs `call` through the team, if it serves such calls.
-    pub(super) fn collective_local(
+    pub(crate) fn collective_local(
         &self,
         guest: &mut dyn Guest,
         comm: &Arc<Comm>,
