@@ -43,8 +43,8 @@ pub(crate) struct Body {
     ty: FunctionType,
 }
 
-/// Puts `body` before the ordinary function that was made last in `store`. Functions of
-/// another type are left as they are: then they are only slower.
+/// Puts `body` before the ordinary function that was made last in `store`, which must be
+/// of the same type.
 pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body: Body) {
     if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
         // How to touch the stack there has not been written.
@@ -52,12 +52,10 @@ pub(crate) fn attach(store: &mut StoreMut<'_>, env: &FunctionEnv<Granule>, body:
     }
     let shared = Arc::clone(env.as_ref(store).shared());
     let functions = VMFunction::list_mut(store.objects_mut().as_sys_mut());
-    let Some(made) = functions
+    let made = functions
         .last_mut()
         .filter(|made| made.signature == body.ty)
-    else {
-        return;
-    };
+        .expect("the ABI's tables pair functions of one type");
     // SAFETY: the store owns the description, and nothing refers to it before an
     // instance is linked with the function.
     let anyfunc = unsafe { made.anyfunc.as_ptr().as_mut() };

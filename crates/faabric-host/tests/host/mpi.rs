@@ -2,8 +2,9 @@
 //! handles, negative and huge counts. The answer is an MPI error, a trap, or even
 //! success, but never a panic of the host and never a call that does not return.
 
-use crate::{config, engine};
+use crate::{config, engine, tiers};
 use faabric_host::{Exit, Process, Tier};
+use faabric_mpi::abi::{MPI_BYTE, MPI_COMM_WORLD};
 use faabric_mpi::interface::{Function, Support, Word, functions};
 use faabric_mpi::{Placement, World};
 use faabric_wire::id::{JobId, Rank};
@@ -169,7 +170,11 @@ fn module(f: &Function, seed: u64) -> String {
 
 /// Runs a module as the only rank of a job.
 fn run_rank(wat: &str) -> Exit {
-    let engine = engine(Tier::Cranelift);
+    run_rank_on(wat, Tier::Cranelift)
+}
+
+fn run_rank_on(wat: &str, tier: Tier) -> Exit {
+    let engine = engine(tier);
     let module = engine.load(&wat::parse_str(wat).unwrap()).unwrap();
     let world = World::new(JobId(1), Placement::single(1, "here"), None, 1);
     let mut config = config();
@@ -211,6 +216,46 @@ fn the_calls_that_end_mpi_take_wrong_arguments_too() {
         let f = functions().iter().find(|f| f.name == name).unwrap();
         for seed in 1..8 {
             run_rank(&module(f, seed));
+        }
+    }
+}
+
+#[test]
+fn a_stack_overflow_inside_a_call_is_the_guests_own() {
+    // Each level calls MPI, so that the stack may end in the guest's code or in the
+    // host's; the levels' sizes differ, so that it ends at different places.
+    for tier in tiers() {
+        for frame in [0, 1, 5, 40] {
+            let locals = "i64 ".repeat(frame);
+            let load = |i| format!("(local.set {} (i64.load (i32.const {})))", i + 1, 8 * i);
+            let store = |i| format!("(i64.store (i32.const {}) (local.get {}))", 8 * i, i + 1);
+            let (loads, stores): (Vec<_>, Vec<_>) = (0..frame).map(|i| (load(i), store(i))).unzip();
+            let wat = format!(
+                r#"(module
+                  (import "mpi" "MPI_Init" (func $init (param i32 i32) (result i32)))
+                  (import "mpi" "MPI_Send"
+                    (func $send (param i32 i32 i32 i32 i32 i32) (result i32)))
+                  (import "mpi" "MPI_Recv"
+                    (func $recv (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+                  (memory (export "memory") 1)
+                  (func $deeper (param i32) (result i32) (local {locals})
+                    {}
+                    (drop (call $send (i32.const 2048) (i32.const 8) (i32.const {MPI_BYTE})
+                      (i32.const 0) (i32.const 1) (i32.const {MPI_COMM_WORLD})))
+                    (drop (call $recv (i32.const 2048) (i32.const 8) (i32.const {MPI_BYTE})
+                      (i32.const 0) (i32.const 1) (i32.const {MPI_COMM_WORLD}) (i32.const 0)))
+                    (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1))
+                    {})
+                  (func (export "_start")
+                    (drop (call $init (i32.const 0) (i32.const 0)))
+                    (drop (call $deeper (i32.const 0)))))"#,
+                loads.concat(),
+                stores.concat(),
+            );
+            let exit = run_rank_on(&wat, tier);
+            let reason = exit.reason.unwrap();
+            assert_eq!(exit.code, 139, "{reason}");
+            assert!(reason.contains("stack overflow"), "{reason}");
         }
     }
 }
