@@ -26,11 +26,14 @@ use std::sync::Arc;
 use wasmer::{AsStoreMut, FunctionEnv, FunctionType, StoreMut, Type};
 use wasmer_vm::{StoreObject, VMFunction, VMFunctionBody, VMFunctionContext};
 
+/// Where compiled code calls a function.
+type Code = *const VMFunctionBody;
+
 /// What a direct function finds behind its first argument.
 pub(crate) struct Direct {
     shared: Arc<Shared>,
     /// The ordinary function, and its first argument.
-    ordinary: *const VMFunctionBody,
+    ordinary: Code,
     context: VMFunctionContext,
     /// What `context` points to.
     _data: Box<dyn Any>,
@@ -38,7 +41,7 @@ pub(crate) struct Direct {
 
 /// A direct function as compiled code calls it; [`direct`] makes them.
 pub(crate) struct Body {
-    code: *const VMFunctionBody,
+    code: Code,
     /// Of the arguments after the [`Direct`], and of the result.
     ty: FunctionType,
 }
@@ -151,9 +154,9 @@ const fn conjure<F: Copy>() -> F {
             "a closure that captures cannot be direct"
         )
     };
-    // SAFETY: all that a value of no bytes needs is that its type has one, and `body`
-    // was given one.
-    unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() }
+    // SAFETY: a value of no bytes may be read from any aligned address; that the type has
+    // a value is known, because `body` was given one.
+    unsafe { std::ptr::NonNull::<F>::dangling().read() }
 }
 
 macro_rules! direct_functions {
@@ -175,15 +178,15 @@ macro_rules! direct_functions {
                     if let Some(code) = done {
                         return code;
                     }
+                    let code = direct.ordinary;
                     // SAFETY: `attach` found the ordinary function to have this type.
-                    let ordinary: Ordinary<$($arg),*> =
-                        unsafe { std::mem::transmute(direct.ordinary) };
+                    let ordinary = unsafe { std::mem::transmute::<Code, Ordinary<$($arg),*>>(code) };
                     // SAFETY: as compiled code would call it, with its own context.
                     unsafe { ordinary(direct.context, $($arg),*) }
                 }
                 let arguments: &[&str] = &[$(stringify!($arg)),*];
                 Body {
-                    code: body::<F, $($arg),*> as *const VMFunctionBody,
+                    code: body::<F, $($arg),*> as Code,
                     ty: FunctionType::new(vec![Type::I32; arguments.len()], [Type::I32]),
                 }
             }

@@ -188,7 +188,7 @@ fn ranks_may_differ_in_how_they_take_a_collective() {
                     },
                     _ => Collective::Barrier,
                 };
-                let quick = (i + p.me as usize) % 4 != 0;
+                let quick = !(i + p.me as usize).is_multiple_of(4);
                 if !quick || p.rank.collective_quick(WORLD, &call).is_none() {
                     p.rank.collective(&mut p.guest, WORLD, &call).unwrap();
                 }
