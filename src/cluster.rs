@@ -6,6 +6,7 @@
 //! nothing is left when the process ends, however it ends.
 
 use anyhow::{Context, Result};
+use faabric_wire::MAX_MESSAGE;
 use faabric_wire::proto::planner_client::PlannerClient;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,6 @@ use tonic::transport::{Channel, Endpoint};
 
 /// Where `faabric planner` and `faabric up` listen unless told otherwise.
 pub(crate) const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
-
-/// The largest message either side sends: a job's description or a chunk of output.
-pub(crate) const MAX_MESSAGE: usize = 16 << 20;
 
 /// How long a first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,7 +130,7 @@ impl Embedded {
                 planner: cluster.url.clone(),
                 slots,
                 listen: "127.0.0.1:0".to_owned(),
-                cache: Some(cache_dir()?),
+                cache: Some(faabric_sdk::cache_directory()?),
                 // This user's own process: jobs may use what the user may use.
                 file_roots: vec![PathBuf::from("/")],
                 ..faabric_worker::Config::default()
@@ -163,20 +161,6 @@ impl Embedded {
 async fn until_set(mut flag: watch::Receiver<bool>) {
     // An error means the sender is gone, which is a request to stop as well.
     let _ = flag.wait_for(|set| *set).await;
-}
-
-/// Where modules, prepared code and the SDK are cached: `FAABRIC_CACHE`, else the
-/// user's cache folder.
-///
-/// # Errors
-/// When neither is known.
-pub(crate) fn cache_dir() -> Result<PathBuf> {
-    if let Some(dir) = std::env::var_os("FAABRIC_CACHE") {
-        return Ok(dir.into());
-    }
-    let dirs = directories::ProjectDirs::from("", "", "faabric")
-        .context("no cache folder: set FAABRIC_CACHE to a folder this user may write")?;
-    Ok(dirs.cache_dir().to_owned())
 }
 
 /// Reads a component's configuration file; without one, its defaults.

@@ -39,11 +39,7 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
         .await
         .map_err(|status| refusal("read the log", &status))?;
     let mut info = only(reply.into_inner().jobs, args.job)?;
-    let format = match (args.json, args.tag_output) {
-        (true, _) => Format::Json,
-        (_, true) => Format::Tagged,
-        _ => Format::Raw,
-    };
+    let format = Format::from_flags(args.json, args.tag_output);
     let mut reporter = Reporter::new(format);
     let request = AttachRequest {
         job: args.job,

@@ -20,6 +20,17 @@ pub(crate) enum Format {
     Json,
 }
 
+impl Format {
+    /// The format that `--json` and `--tag-output` ask for; JSON has the tags anyway.
+    pub(crate) fn from_flags(json: bool, tag_output: bool) -> Self {
+        match (json, tag_output) {
+            (true, _) => Self::Json,
+            (_, true) => Self::Tagged,
+            _ => Self::Raw,
+        }
+    }
+}
+
 /// Writes a job's output and result.
 pub(crate) struct Reporter {
     format: Format,

@@ -116,11 +116,7 @@ async fn run_on(
 ) -> Result<u8> {
     let mut client = cluster::connect(url).await?;
     let job = submit(&mut client, spec, module).await?;
-    let format = match (args.json, args.tag_output) {
-        (true, _) => Format::Json,
-        (_, true) => Format::Tagged,
-        _ => Format::Raw,
-    };
+    let format = Format::from_flags(args.json, args.tag_output);
     let mut follower = Follower {
         url: url.to_owned(),
         client,

@@ -60,7 +60,7 @@ pub(crate) fn run(args: Args) -> Result<u8> {
         config.file_roots = args.file_roots;
     }
     if config.cache.is_none() {
-        config.cache = Some(cluster::cache_dir()?);
+        config.cache = Some(faabric_sdk::cache_directory()?);
     }
     if args.dump_config {
         print!("{}", toml::to_string_pretty(&config)?);

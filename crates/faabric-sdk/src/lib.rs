@@ -22,6 +22,6 @@ mod tree;
 mod zig;
 
 pub use error::{Error, Result};
-pub use sdk::Sdk;
+pub use sdk::{Sdk, cache_directory};
 pub use target::Target;
 pub use zig::Zig;

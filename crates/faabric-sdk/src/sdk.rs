@@ -128,8 +128,11 @@ fn wasi_sdk_path() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// `FAABRIC_CACHE`, or the user's cache directory.
-fn cache_directory() -> Result<PathBuf> {
+/// Where SDKs and prepared modules are kept: `FAABRIC_CACHE`, or the user's cache directory.
+///
+/// # Errors
+/// When there is neither.
+pub fn cache_directory() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("FAABRIC_CACHE").filter(|p| !p.is_empty()) {
         return std::path::absolute(&path).map_err(Error::io("resolve", PathBuf::from(path)));
     }

@@ -12,6 +12,11 @@
 pub mod proto {
     tonic::include_proto!("faabric.v1");
 }
+
+/// The largest message of the control plane, in bytes: a job's description or a chunk of
+/// output. Clients, workers and the planner keep to it.
+pub const MAX_MESSAGE: usize = 16 << 20;
+
 pub mod clock;
 pub mod fabric;
 pub mod id;

@@ -24,6 +24,7 @@ use crate::log::{Log, Memory, Redb, Store};
 use crate::modules::Modules;
 use crate::output::Outputs;
 use crate::{Config, Error, policy};
+use faabric_wire::MAX_MESSAGE;
 use faabric_wire::proto::planner_server::PlannerServer;
 use faabric_wire::proto::worker_link_server::WorkerLinkServer;
 use std::future::Future;
@@ -34,8 +35,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::server::TcpIncoming;
 
-/// The largest message a client or a worker may send.
-const MAX_MESSAGE: usize = 16 << 20;
 /// How long open requests get to end after the shutdown signal.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// A peer that does not answer an HTTP/2 ping for as long is gone.
