@@ -142,6 +142,18 @@ fn more_ranks_than_cores_make_progress() {
 }
 
 #[test]
+fn a_thousand_ranks_run_on_one_worker() {
+    let run = finish(
+        faabric()
+            .args(["run", "-n", "1000"])
+            .arg(guest("ring.c"))
+            .arg("1024"),
+    )
+    .expect_code(0);
+    assert_eq!(run.stdout, "ring of 1000: all sizes right\n");
+}
+
+#[test]
 fn a_message_of_more_than_two_gib_arrives_within_and_between_workers() {
     for workers in ["1", "2"] {
         let run = finish(

@@ -1,5 +1,5 @@
-/* Passes messages of sizes from 0 to 1 MiB around a ring of all ranks and checks
- * every byte: below and above any eager limit. */
+/* Passes messages of sizes from 0 to 1 MiB, or to the argument's number of bytes,
+ * around a ring of all ranks and checks every byte: below and above any eager limit. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@ int main(int argc, char **argv) {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     int left = (rank + size - 1) % size, right = (rank + 1) % size, wrong = 0;
-    for (int bytes = 0; bytes <= 1 << 20; bytes = bytes ? bytes * 4 : 1) {
+    int most = argc > 1 ? atoi(argv[1]) : 1 << 20;
+    for (int bytes = 0; bytes <= most; bytes = bytes ? bytes * 4 : 1) {
         unsigned char *out = malloc(bytes + 1), *in = calloc(1, bytes + 1);
         for (int i = 0; i < bytes; i++) out[i] = (unsigned char)(i * 7 + rank);
         MPI_Status status;
