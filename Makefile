@@ -2,10 +2,11 @@
 #
 #   make demo        install what is missing, build, run the examples on two workers
 #   make test        the whole everyday test suite
-#   make test-full   also LAMMPS against its native build, and all of MPICH's tests
+#   make test-full   also LAMMPS against its native build, HPCC, and all of MPICH's tests
 #   make lint        formatting, clippy, documentation
 #   make bench       side by side with Open MPI and native code, as ratios
 #   make lammps      build LAMMPS for Wasm and natively, compare their answers
+#   make hpcc        build the HPC Challenge for Wasm, check its results
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +27,7 @@ FAABRIC := $(CARGO_TARGET_DIR)/release/faabric
 export FAABRIC
 OUT := $(CARGO_TARGET_DIR)/guest
 
-.PHONY: setup build sdk demo test test-full lint bench lammps mpich-tests clean
+.PHONY: setup build sdk demo test test-full lint bench lammps hpcc mpich-tests clean
 
 setup:
 	@scripts/setup
@@ -48,7 +49,7 @@ demo: sdk
 test: sdk
 	cargo nextest run --workspace $(CARGO_FLAGS) $(NEXTEST_FLAGS)
 
-test-full: test lammps mpich-tests
+test-full: test lammps hpcc mpich-tests
 
 lint: setup
 	cargo fmt --all --check
@@ -63,6 +64,10 @@ bench: sdk
 lammps: sdk
 	@scripts/setup --bench
 	scripts/compare-lammps
+
+hpcc: sdk
+	@scripts/setup --bench
+	scripts/hpcc
 
 mpich-tests: sdk
 	@scripts/setup --bench

@@ -170,6 +170,18 @@ fn pthread_makes_a_shared_memory_program() {
 }
 
 #[test]
+fn a_library_may_have_the_main_function() {
+    let project = Project::new("main.c", "int main(int argc, char **argv) { return argc; }");
+    let compile = ["-c", "{}/main.c", "-o", "{}/main.o"];
+    assert_eq!(project.run(Language::C, &compile).unwrap(), 0);
+    let (library, object) = (project.path("libmain.a"), project.path("main.o"));
+    let archive = ["rcs".into(), library.into(), object.into()];
+    assert_eq!(driver::tool("ar", archive.to_vec()).unwrap(), 0);
+    let module = project.build(Language::C, &["{}/libmain.a", "-o", "{}/out"]);
+    assert!(module.exports.contains(&"_start".to_owned()));
+}
+
+#[test]
 fn a_reactor_has_no_start() {
     let source = "__attribute__((export_name(\"f\"))) int f(void) { return 1; }\n";
     let args = ["-mexec-model=reactor", "{}/a.c", "-o", "{}/out"];

@@ -108,10 +108,15 @@ pub(super) const MUSL_STDIO_LOCKS: &[(&str, Take)] = &[(
 )];
 
 /// Files of wasi-libc's lower half that `guest/` replaces.
+#[rustfmt::skip]
 pub(super) const WASI_REPLACED: &[&str] = &[
     // guest/libc/malloc.c grows the memory itself, also beyond 2 GiB.
-    "sbrk",  // guest/posix/signal.c runs the handler of SIGABRT first.
-    "abort", // guest/posix/directory.c resolves `..`, and serves threads.
+    "sbrk",
+    // guest/libc/main_void.c lets the program's main be found in a library.
+    "__main_void",
+    // guest/posix/signal.c runs the handler of SIGABRT first.
+    "abort",
+    // guest/posix/directory.c resolves `..`, and serves threads.
     "chdir", "getcwd",
 ];
 
