@@ -78,6 +78,61 @@ NAMED(MPI_Comm_get_attr, int, MPI_Comm comm, int comm_keyval, void *attribute_va
     return error;
 }
 
+/* Windows. The host calls the program's allocator for memory that comes with a window,
+ * and for the integers that the addresses in predefined attributes point to. */
+
+typedef void *allocate_function(size_t alignment, size_t size);
+typedef void free_function(void *memory);
+
+extern int faabric_win_allocate(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+                                void *baseptr, MPI_Win *win, allocate_function *allocate,
+                                free_function *release)
+    __attribute__((import_module("mpi"), import_name("MPI_Win_allocate")));
+extern int faabric_win_allocate_shared(MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+                                       void *baseptr, MPI_Win *win, allocate_function *allocate,
+                                       free_function *release)
+    __attribute__((import_module("mpi"), import_name("MPI_Win_allocate_shared")));
+extern int faabric_win_free(MPI_Win *win, free_function *release)
+    __attribute__((import_module("mpi"), import_name("MPI_Win_free")));
+extern int faabric_win_get_attr(MPI_Win win, int keyval, void *attribute_val, int *flag,
+                                allocate_function *allocate, free_function *release)
+    __attribute__((import_module("mpi"), import_name("MPI_Win_get_attr")));
+
+NAMED(MPI_Win_allocate, int, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+      void *baseptr, MPI_Win *win)
+{
+    return faabric_win_allocate(size, disp_unit, info, comm, baseptr, win, aligned_alloc, free);
+}
+
+NAMED(MPI_Win_allocate_c, int, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info, MPI_Comm comm,
+      void *baseptr, MPI_Win *win)
+{
+    return MPI_Win_allocate(size, disp_unit, info, comm, baseptr, win);
+}
+
+NAMED(MPI_Win_allocate_shared, int, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+      void *baseptr, MPI_Win *win)
+{
+    return faabric_win_allocate_shared(size, disp_unit, info, comm, baseptr, win, aligned_alloc,
+                                       free);
+}
+
+NAMED(MPI_Win_allocate_shared_c, int, MPI_Aint size, MPI_Aint disp_unit, MPI_Info info,
+      MPI_Comm comm, void *baseptr, MPI_Win *win)
+{
+    return MPI_Win_allocate_shared(size, disp_unit, info, comm, baseptr, win);
+}
+
+NAMED(MPI_Win_free, int, MPI_Win *win)
+{
+    return faabric_win_free(win, free);
+}
+
+NAMED(MPI_Win_get_attr, int, MPI_Win win, int win_keyval, void *attribute_val, int *flag)
+{
+    return faabric_win_get_attr(win, win_keyval, attribute_val, flag, aligned_alloc, free);
+}
+
 /* Parts of a status. */
 
 NAMED(MPI_Status_get_source, int, const MPI_Status *status, int *source)

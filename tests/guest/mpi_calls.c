@@ -121,7 +121,7 @@ static void handle(MPI_Comm *comm, int *code, ...)
 static void errors(void)
 {
     MPI_Errhandler handler, old;
-    MPI_Win window;
+    MPI_Comm children;
     char text[MPI_MAX_ERROR_STRING];
     int length, code, value = 0;
     MPI_Comm_get_errhandler(MPI_COMM_WORLD, &old);
@@ -136,7 +136,8 @@ static void errors(void)
     CHECK(handled == 2 && handled_class == MPI_ERR_BUFFER);
     CHECK(MPI_Comm_size(MPI_COMM_WORLD, NULL) != MPI_SUCCESS);
     CHECK(handled == 3 && handled_class == MPI_ERR_ARG);
-    CHECK(MPI_Win_create(&value, 4, 1, MPI_INFO_NULL, MPI_COMM_WORLD, &window) != MPI_SUCCESS);
+    CHECK(MPI_Comm_spawn("?", MPI_ARGV_NULL, 1, MPI_INFO_NULL, 0, MPI_COMM_WORLD, &children,
+                         MPI_ERRCODES_IGNORE) != MPI_SUCCESS);
     CHECK(handled == 4 && handled_class == MPI_ERR_UNSUPPORTED_OPERATION);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     CHECK(MPI_Recv(&value, -1, MPI_INT, 0, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE) == MPI_ERR_COUNT);

@@ -56,26 +56,26 @@ pub(crate) struct Keyvals {
 pub(crate) struct Attributes(Vec<(Arc<Keyval>, u32)>);
 
 impl Attributes {
-    fn get(&self, key: &Arc<Keyval>) -> Option<u32> {
+    pub(crate) fn get(&self, key: &Arc<Keyval>) -> Option<u32> {
         self.0
             .iter()
             .find(|(k, _)| Arc::ptr_eq(k, key))
             .map(|&(_, value)| value)
     }
 
-    fn set(&mut self, key: &Arc<Keyval>, value: u32) {
+    pub(crate) fn set(&mut self, key: &Arc<Keyval>, value: u32) {
         match self.0.iter_mut().find(|(k, _)| Arc::ptr_eq(k, key)) {
             Some((_, old)) => *old = value,
             None => self.0.push((key.clone(), value)),
         }
     }
 
-    fn remove(&mut self, key: &Arc<Keyval>) -> Option<u32> {
+    pub(crate) fn remove(&mut self, key: &Arc<Keyval>) -> Option<u32> {
         let at = self.0.iter().position(|(k, _)| Arc::ptr_eq(k, key))?;
         Some(self.0.remove(at).1)
     }
 
-    fn last(&self) -> Option<(Arc<Keyval>, u32)> {
+    pub(crate) fn last(&self) -> Option<(Arc<Keyval>, u32)> {
         self.0.last().cloned()
     }
 }
@@ -140,8 +140,12 @@ impl Rank {
         Ok(())
     }
 
-    fn keyval(&self, object: Object, handle: KeyvalHandle) -> Result<Arc<Keyval>> {
-        if (abi::MPI_TAG_UB as u32..abi::MPI_TAG_UB as u32 + 64).contains(&handle.raw()) {
+    pub(crate) fn keyval(&self, object: Object, handle: KeyvalHandle) -> Result<Arc<Keyval>> {
+        let predefined = [abi::MPI_TAG_UB as u32, abi::MPI_WIN_BASE as u32];
+        if predefined
+            .iter()
+            .any(|&first| (first..first + 64).contains(&handle.raw()))
+        {
             return Err(Error::new(
                 Class::KEYVAL,
                 "keyval: a predefined key cannot be changed",
@@ -400,7 +404,7 @@ impl Rank {
     }
 
     /// Calls `delete(object, keyval, value, extra_state)`.
-    fn delete_callback(
+    pub(crate) fn delete_callback(
         &self,
         guest: &mut dyn Guest,
         object: u32,

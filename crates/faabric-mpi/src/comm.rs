@@ -2,8 +2,9 @@
 
 use crate::abi;
 use crate::attribute::Attributes;
+use crate::error::On;
 use crate::group::Group;
-use crate::handle::CommHandle;
+use crate::handle::{CommHandle, Handle, WinHandle};
 use crate::info::Info;
 use crate::topology::Topology;
 use parking_lot::Mutex;
@@ -36,7 +37,8 @@ pub(crate) struct Comm {
     pub(crate) local: Option<Arc<Comm>>,
     /// A Cartesian or graph topology, when one was attached.
     pub(crate) topology: Option<Arc<Topology>>,
-    /// The guest's handle, for what must name it without being asked about it.
+    /// The guest's handle, for what must name it without being asked about it; the
+    /// window's, for the communicator that a window has of its own.
     pub(crate) handle: AtomicU32,
     /// What the program may change later.
     pub(crate) settings: Mutex<Settings>,
@@ -89,9 +91,13 @@ impl Comm {
         self.id << 1 | context as u64
     }
 
-    /// The guest's handle for it.
-    pub(crate) fn handle(&self) -> CommHandle {
-        CommHandle(self.handle.load(Ordering::Relaxed))
+    /// Whose error handler gets the errors of its operations.
+    pub(crate) fn on(&self) -> On {
+        let raw = self.handle.load(Ordering::Relaxed);
+        match WinHandle::is_of(raw) {
+            true => On::Win(WinHandle(raw)),
+            false => On::Comm(CommHandle(raw)),
+        }
     }
 
     /// How many ranks the local group has.

@@ -95,7 +95,7 @@ impl Rank {
         let Some(started) = request.started.take() else {
             return Ok((Outcome::EMPTY, None));
         };
-        let on = request.comm.handle();
+        let on = request.comm.on();
         let mut generalized = None;
         if let Kind::Generalized(of) = &request.kind {
             generalized = Some(of.clone());

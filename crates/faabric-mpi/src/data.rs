@@ -162,6 +162,11 @@ impl Stream {
         Ok(Stream { data, cursor })
     }
 
+    /// Moves to a packed byte.
+    pub(crate) fn seek(&mut self, position: u64) {
+        self.cursor.seek(position);
+    }
+
     /// Reads the next bytes.
     pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<()> {
         self.cursor.read(&*self.data.memory, self.data.addr, out)?;

@@ -1,7 +1,7 @@
 //! Error handlers, and the classes, codes and strings of errors (MPI 4.1, chapter 9).
 
 use crate::abi;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, On, Result};
 use crate::guest::{Guest, GuestFn};
 use crate::handle::{CommHandle, ErrhandlerHandle, Handle};
 use crate::memory::Addr;
@@ -103,25 +103,19 @@ impl Rank {
         }
     }
 
-    /// What a failed call does: runs the error handler of the communicator that the
-    /// error is of (`comm` unless the error names another), and gives the code that the
-    /// call returns to the guest.
+    /// What a failed call does: runs the error handler of the object that the error is
+    /// of (`on` unless the error names another), and gives the code that the call
+    /// returns to the guest.
     ///
     /// # Errors
     /// [`Error::interrupted`] when the guest must not go on: the handler is
     /// `MPI_ERRORS_ARE_FATAL` or `MPI_ERRORS_ABORT`, or the job is being ended anyway.
-    pub fn raise(&self, guest: &mut dyn Guest, comm: CommHandle, error: Error) -> Result<i32> {
+    pub fn raise(&self, guest: &mut dyn Guest, on: impl Into<On>, error: Error) -> Result<i32> {
         if error.class == Class::INTERRUPTED {
             return Err(error);
         }
         let code = error.class.0;
-        let on = error.on.unwrap_or(comm);
-        // An error without a valid communicator belongs to MPI_COMM_SELF, whose handler
-        // is what MPI_COMM_WORLD's is until the program sets it (section 9.3).
-        let found = self
-            .comm(on)
-            .or_else(|_| self.comm(CommHandle(abi::MPI_COMM_WORLD)))?;
-        let handler = found.settings.lock().errhandler;
+        let (handler, object) = self.handler_of(error.on.unwrap_or(on.into()))?;
         match handler {
             abi::MPI_ERRORS_RETURN => Ok(code),
             abi::MPI_ERRORS_ARE_FATAL | abi::MPI_ERRORS_ABORT => {
@@ -134,10 +128,28 @@ impl Rank {
                 Err(Error::interrupted(reason))
             }
             _ => {
-                self.call_errhandler(guest, ErrhandlerHandle(handler), on.raw(), code)?;
+                self.call_errhandler(guest, ErrhandlerHandle(handler), object, code)?;
                 Ok(code)
             }
         }
+    }
+
+    /// The error handler of an object, and the number of the object for it.
+    fn handler_of(&self, on: On) -> Result<(u32, u32)> {
+        let comm = match on {
+            On::Win(win) => match self.win(win) {
+                Ok(found) => return Ok((found.comm.settings.lock().errhandler, win.raw())),
+                Err(_) => CommHandle(abi::MPI_COMM_SELF),
+            },
+            On::Comm(comm) => comm,
+        };
+        // An error without a valid communicator belongs to MPI_COMM_SELF, whose handler
+        // is what MPI_COMM_WORLD's is until the program sets it (section 9.3).
+        let found = self
+            .comm(comm)
+            .or_else(|_| self.comm(CommHandle(abi::MPI_COMM_WORLD)))?;
+        let handler = found.settings.lock().errhandler;
+        Ok((handler, comm.raw()))
     }
 
     /// `MPI_Comm_call_errhandler` (MPI 4.1, section 9.5).
@@ -151,10 +163,15 @@ impl Rank {
         code: i32,
     ) -> Result<()> {
         self.comm(comm)?;
+        self.call_handler(guest, comm.into(), code)
+    }
+
+    /// Calls the error handler of an object as the program asks.
+    pub(crate) fn call_handler(&self, guest: &mut dyn Guest, on: On, code: i32) -> Result<()> {
         let message = self
             .error_string(code)
             .unwrap_or_else(|_| format!("error code {code}"));
-        self.raise(guest, comm, Error::new(Class(code), message))
+        self.raise(guest, on, Error::new(Class(code), message))
             .map(|_| ())
     }
 

@@ -1,6 +1,6 @@
 //! What an MPI call can fail with.
 
-use crate::handle::CommHandle;
+use crate::handle::{CommHandle, WinHandle};
 use crate::memory::OutOfBounds;
 use std::fmt;
 
@@ -120,6 +120,27 @@ impl fmt::Debug for Class {
     }
 }
 
+/// The object whose error handler an error goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// A communicator.
+    Comm(CommHandle),
+    /// A window.
+    Win(WinHandle),
+}
+
+impl From<CommHandle> for On {
+    fn from(comm: CommHandle) -> On {
+        On::Comm(comm)
+    }
+}
+
+impl From<WinHandle> for On {
+    fn from(win: WinHandle) -> On {
+        On::Win(win)
+    }
+}
+
 /// Why an MPI call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -128,8 +149,8 @@ pub struct Error {
     pub class: Class,
     /// Names the argument and what is allowed, for the person who reads the output.
     pub message: String,
-    /// Whose error handler it goes to, where that is not the communicator of the call.
-    pub on: Option<CommHandle>,
+    /// Whose error handler it goes to, where that is not the object of the call.
+    pub on: Option<On>,
 }
 
 impl Error {

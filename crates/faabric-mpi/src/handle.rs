@@ -31,6 +31,11 @@ pub trait Handle: Copy + Eq + std::fmt::Debug {
     fn raw(self) -> u32;
     /// The handle that the guest's number stands for; any number is allowed.
     fn from_raw(raw: u32) -> Self;
+
+    /// Whether the guest's number can name a created object of this kind.
+    fn is_of(raw: u32) -> bool {
+        raw >> 27 == 16 | Self::KIND
+    }
 }
 
 macro_rules! handles {
@@ -137,8 +142,7 @@ impl<H: Handle, T> Table<H, T> {
         let raw = handle.raw();
         let index = (raw & INDEX_MASK) as usize;
         let slot = self.slots.get(index)?;
-        (raw >> 27 == 16 | H::KIND && raw >> 20 & GENERATION_MASK == slot.generation)
-            .then_some(index)
+        (H::is_of(raw) && raw >> 20 & GENERATION_MASK == slot.generation).then_some(index)
     }
 
     /// The object that `handle` names.

@@ -25,6 +25,7 @@ pub mod interface;
 pub mod memory;
 pub mod op;
 pub mod probe;
+pub mod rma;
 pub mod send;
 pub mod topologies;
 pub mod topology;
@@ -55,7 +56,7 @@ mod world;
 mod tests;
 
 pub use collective::Collective;
-pub use error::{Class, Error, Result};
+pub use error::{Class, Error, On, Result};
 pub use group::Group;
 pub use guest::{Guest, GuestFn};
 pub use rank::{Buffer, Rank};

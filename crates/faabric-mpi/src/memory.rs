@@ -6,6 +6,7 @@
 
 use parking_lot::Mutex;
 use std::any::Any;
+use std::sync::Arc;
 
 /// A place in a [`Memory`], in bytes from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +31,15 @@ pub struct OutOfBounds {
     /// How many bytes the memory has.
     pub size: u64,
 }
+
+/// Bytes that several memories have in common; what is in it is the business of the
+/// implementation that made it.
+pub type Shared = Arc<dyn Any + Send + Sync>;
+
+/// Why memory cannot be shared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the memory cannot be shared: {0}")]
+pub struct ShareError(pub String);
 
 /// Bytes that messages come from and go to.
 ///
@@ -71,9 +81,42 @@ pub trait Memory: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Makes `len` bytes at `at` ones that other memories can [`Memory::join`]; both are
+    /// multiples of [`SHARED_GRAIN`]. They read as zero afterwards.
+    ///
+    /// # Errors
+    /// [`ShareError`] when the bytes are beyond the end, or cannot be shared; nothing has
+    /// changed then.
+    fn share(&self, at: Addr, len: u64) -> Result<Shared, ShareError> {
+        let _ = (at, len);
+        Err(ShareError("this memory is not one of pages".into()))
+    }
+
+    /// Makes `len` bytes at `at` the same as those of the memory that `shared` came from.
+    ///
+    /// # Errors
+    /// As [`Memory::share`]; also when `shared` is of another length.
+    fn join(&self, at: Addr, len: u64, shared: &Shared) -> Result<(), ShareError> {
+        let _ = (at, len, shared);
+        Err(ShareError("this memory is not one of pages".into()))
+    }
+
+    /// Makes `len` bytes at `at`, shared before, this memory's own again, and zero.
+    ///
+    /// # Errors
+    /// As [`Memory::share`].
+    fn leave(&self, at: Addr, len: u64) -> Result<(), ShareError> {
+        let _ = (at, len);
+        Err(ShareError("this memory is not one of pages".into()))
+    }
+
     /// Lets an implementation recognise its own kind in [`Memory::copy_to`].
     fn as_any(&self) -> &dyn Any;
 }
+
+/// What the address and the length of shared memory are multiples of, in bytes: a page
+/// of Wasm, which every system's pages divide.
+pub const SHARED_GRAIN: u64 = 64 << 10;
 
 /// Checks that `len` bytes at `at` lie within `size` bytes.
 ///

@@ -19,6 +19,7 @@
 //! a repetition shows, and a moved rank can be told what it has seen already.
 
 use crate::matching::Envelope;
+use crate::rma::message::{self, Message};
 use faabric_wire::id::Rank;
 
 /// One packet's header.
@@ -49,6 +50,8 @@ pub(crate) enum Body {
     Data { receive: u64 },
     /// `bytes` of eager data from you were taken out of the mailbox.
     Credit { bytes: u64 },
+    /// About a window: see [`crate::rma`].
+    Window(Message),
 }
 
 const EAGER: u8 = 1;
@@ -56,9 +59,10 @@ const READY: u8 = 2;
 const GO: u8 = 3;
 const DATA: u8 = 4;
 const CREDIT: u8 = 5;
+const WINDOW: u8 = 6;
 
 /// The longest encoded header, in bytes.
-const LONGEST: usize = 48;
+const LONGEST: usize = 16 + message::LEN;
 
 /// An encoded header.
 pub(crate) struct Encoded {
@@ -110,6 +114,7 @@ impl Packet {
             Body::Go { .. } => GO,
             Body::Data { .. } => DATA,
             Body::Credit { .. } => CREDIT,
+            Body::Window(_) => WINDOW,
         };
         out.put(&[kind, 0, 0, 0]);
         out.put(&self.source.0.to_le_bytes());
@@ -131,6 +136,7 @@ impl Packet {
             }
             Body::Data { receive } => out.put(&receive.to_le_bytes()),
             Body::Credit { bytes } => out.put(&bytes.to_le_bytes()),
+            Body::Window(message) => out.put(&message.encode()),
         }
         out
     }
@@ -166,6 +172,7 @@ impl Packet {
                     receive: rest.u64()?,
                 },
                 CREDIT => Body::Credit { bytes: rest.u64()? },
+                WINDOW => Body::Window(Message::decode(&rest.take()?)?),
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
             Some(Ok(Packet {
@@ -232,6 +239,7 @@ mod tests {
             (any::<u64>(), any::<u64>()).prop_map(|(send, receive)| Body::Go { send, receive }),
             any::<u64>().prop_map(|receive| Body::Data { receive }),
             any::<u64>().prop_map(|bytes| Body::Credit { bytes }),
+            message::tests::message().prop_map(Body::Window),
         ]
     }
 

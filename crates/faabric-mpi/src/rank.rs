@@ -15,7 +15,7 @@ use crate::error::{Class, Error, Result};
 use crate::group::Group;
 use crate::handle::{
     CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, MessageHandle, RequestHandle,
-    Table, TypeHandle,
+    Table, TypeHandle, WinHandle,
 };
 use crate::info::Info;
 use crate::lifecycle::Phase;
@@ -24,6 +24,7 @@ use crate::memory::{Addr, Memory};
 use crate::probe::Matched;
 use crate::progress::Operations;
 use crate::request::Request;
+use crate::rma::Window;
 use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -64,6 +65,7 @@ pub struct Rank {
     pub(crate) errhandlers: Mutex<Table<ErrhandlerHandle, Errhandler>>,
     pub(crate) error_codes: Mutex<ErrorCodes>,
     pub(crate) infos: Mutex<Table<InfoHandle, Info>>,
+    pub(crate) windows: Mutex<Table<WinHandle, Arc<Window>>>,
     pub(crate) keyvals: Keyvals,
     pub(crate) operations: Operations,
     /// Reduction operations that the program created.
@@ -129,6 +131,7 @@ impl Rank {
             errhandlers: Mutex::default(),
             error_codes: Mutex::default(),
             infos: Mutex::default(),
+            windows: Mutex::default(),
             keyvals: Keyvals::default(),
             operations: Operations::default(),
             ops: crate::collective::Ops::default(),

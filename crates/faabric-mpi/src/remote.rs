@@ -178,7 +178,7 @@ impl World {
         self.dispatch_or_end(from, &packet);
     }
 
-    fn dispatch(
+    pub(crate) fn dispatch(
         &self,
         to: Rank,
         packet: &Packet,
@@ -231,6 +231,7 @@ impl World {
                 }
                 Ok(())
             }
+            Body::Window(message) => self.handle_window(to.0, packet.source, message, payload),
         }
     }
 

@@ -73,6 +73,8 @@ pub struct World {
     me: Weak<World>,
     /// What the collectives of this worker's ranks share.
     pub(crate) teams: crate::collective::Teams,
+    /// What its ranks have of windows.
+    pub(crate) windows: crate::rma::Windows,
 }
 
 impl std::fmt::Debug for World {
@@ -108,6 +110,7 @@ impl World {
             live: AtomicU32::new(live),
             me: me.clone(),
             teams: crate::collective::Teams::default(),
+            windows: crate::rma::Windows::default(),
         })
     }
 

@@ -10,7 +10,7 @@
 )]
 
 use crate::memory::region::Region;
-use faabric_mpi::memory::{Addr, Memory, OutOfBounds};
+use faabric_mpi::memory::{Addr, Memory, OutOfBounds, ShareError, Shared};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -329,6 +329,18 @@ impl Memory for GuestMemory {
             done += piece;
         }
         Ok(())
+    }
+
+    fn share(&self, at: Addr, len: u64) -> Result<Shared, ShareError> {
+        self.0.share(at.0, len)
+    }
+
+    fn join(&self, at: Addr, len: u64, shared: &Shared) -> Result<(), ShareError> {
+        self.0.join(at.0, len, shared)
+    }
+
+    fn leave(&self, at: Addr, len: u64) -> Result<(), ShareError> {
+        self.0.leave(at.0, len)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -9,11 +9,13 @@
 //! - [`access`]: [`GuestMemory`], the host's view: every access is checked against the
 //!   current size and copies bytes; no Rust reference into guest memory ever exists,
 //!   except to atomics.
+//! - [`share`]: pages that memories of several ranks have in common.
 //! - [`wait`]: `memory.atomic.wait` and `notify`.
 
 mod access;
 mod linear;
 mod region;
+mod share;
 mod wait;
 
 pub use access::{GuestMemory, StringError};

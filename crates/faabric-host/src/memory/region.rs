@@ -3,6 +3,8 @@
 use crate::sys::Reservation;
 use parking_lot::Mutex;
 use std::io;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes of a Wasm page.
@@ -91,6 +93,26 @@ impl Region {
         self.size.store(new, Ordering::Release);
         publish(new);
         Ok(old)
+    }
+
+    /// Puts the pages of a file in place of committed bytes.
+    pub(crate) fn map_file(&self, range: Range<usize>, file: &OwnedFd) -> io::Result<()> {
+        self.check_committed(&range)?;
+        self.reservation.map_file(range.start, range.end, file)
+    }
+
+    /// Puts private zero pages in place of committed bytes.
+    pub(crate) fn map_private(&self, range: Range<usize>) -> io::Result<()> {
+        self.check_committed(&range)?;
+        self.reservation.map_private(range.start, range.end)
+    }
+
+    /// What is not committed must stay inaccessible: compiled code relies on it.
+    fn check_committed(&self, range: &Range<usize>) -> io::Result<()> {
+        match range.end <= self.size() {
+            true => Ok(()),
+            false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+        }
     }
 
     /// From now on `memory.atomic.wait` returns instead of waiting.

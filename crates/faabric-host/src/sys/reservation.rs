@@ -12,6 +12,7 @@
 )]
 
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 /// Alignment of the base: the size of a huge page, so that the kernel can use them.
@@ -98,6 +99,48 @@ impl Reservation {
         };
         // SAFETY: the range lies in this mapping; the advice changes no contents.
         unsafe { libc::madvise(range.cast(), to - from, libc::MADV_HUGEPAGE) };
+    }
+
+    /// Puts the pages of `file`, which has that many bytes, in place of bytes `from..to`:
+    /// whoever maps the same file has the same bytes.
+    ///
+    /// # Errors
+    /// When the range leaves the reservation, or the kernel refuses; the bytes are
+    /// accessible still, but may be zero.
+    pub(crate) fn map_file(&self, from: usize, to: usize, file: &OwnedFd) -> io::Result<()> {
+        self.replace(from, to, libc::MAP_SHARED, file.as_raw_fd())
+    }
+
+    /// Puts private pages of zeros in place of bytes `from..to`.
+    ///
+    /// # Errors
+    /// As [`Reservation::map_file`].
+    pub(crate) fn map_private(&self, from: usize, to: usize) -> io::Result<()> {
+        self.replace(from, to, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1)
+    }
+
+    fn replace(&self, from: usize, to: usize, flags: i32, file: RawFd) -> io::Result<()> {
+        let range = self.part(from, to)?;
+        let map = |flags, file| {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = flags | libc::MAP_FIXED | libc::MAP_NORESERVE;
+            // SAFETY: `part` checked that the range lies in this mapping, which only this
+            // object unmaps, so nobody else's memory is replaced. The kernel exchanges the
+            // pages at once for all threads and they stay readable and writable, so an
+            // access of another thread finds either the old bytes or the new ones. No Rust
+            // reference into guest memory exists but to atomics, which may change.
+            unsafe { libc::mmap(range.cast(), to - from, access, flags, file, 0) }
+        };
+        if map(flags, file) != libc::MAP_FAILED {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        // The kernel may have removed the old pages before it failed.
+        if map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1) == libc::MAP_FAILED {
+            // Another mapping could take the place: nothing may run on.
+            std::process::abort();
+        }
+        Err(error)
     }
 
     fn part(&self, from: usize, to: usize) -> io::Result<*mut u8> {

@@ -119,17 +119,27 @@ impl Rank {
             return begun.outcome();
         }
         let comm = self.active_comm(comm)?;
+        self.collective_on(guest, &comm, call)
+    }
+
+    /// As [`Rank::collective`], on a communicator that need not be the guest's.
+    pub(crate) fn collective_on(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Arc<Comm>,
+        call: &Collective<'_>,
+    ) -> Result<()> {
         let state = &comm.collective;
         let tag = state.next_tag();
-        if let Some(local) = state.local.get_or_init(|| local::Local::new(self, &comm))
+        if let Some(local) = state.local.get_or_init(|| local::Local::new(self, comm))
             && self
-                .collective_local(guest, &comm, local, call, tag)?
+                .collective_local(guest, comm, local, call, tag)?
                 .is_some()
         {
             return Ok(());
         }
-        let plan = Arc::new(self.plan(&comm, call)?);
-        Run::new(plan, comm.into_owned(), tag)?.complete(self, guest)
+        let plan = Arc::new(self.plan(comm, call)?);
+        Run::new(plan, Arc::clone(comm), tag)?.complete(self, guest)
     }
 
     /// Starts a collective operation: `MPI_Ibcast` and the like (MPI 4.1, section 6.12).

@@ -99,6 +99,16 @@ impl Builtin {
         BUILTINS.iter().find(|b| b.0 == handle).map(|b| b.1)
     }
 
+    /// Its place in the table of all: how it is named between workers.
+    pub(crate) fn number(self) -> u8 {
+        BUILTINS.iter().position(|b| b.1 == self).unwrap_or(0) as u8
+    }
+
+    /// The operation of this number.
+    pub(crate) fn from_number(number: u8) -> Option<Builtin> {
+        BUILTINS.get(usize::from(number)).map(|b| b.1)
+    }
+
     /// Its name in C.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -7,6 +7,7 @@ mod comms;
 mod p2p;
 mod quick;
 mod requests;
+mod rma;
 
 use crate::abi;
 use crate::error::{Class, Error, Result, Trap};

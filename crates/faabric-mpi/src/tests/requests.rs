@@ -109,7 +109,10 @@ fn one_failed_request_of_several_is_in_its_status() {
             ];
             let all = p.rank.waitall(&mut p.guest, &mut requests).unwrap();
             let error = all.error.unwrap();
-            assert_eq!((error.class, error.on), (Class::IN_STATUS, Some(WORLD)));
+            assert_eq!(
+                (error.class, error.on),
+                (Class::IN_STATUS, Some(WORLD.into()))
+            );
             assert!(error.message.contains("request 1"), "{error}");
             let errors: Vec<_> = all.statuses.iter().map(|s| s.error).collect();
             assert_eq!(errors, [0, Class::TRUNCATE.0]);

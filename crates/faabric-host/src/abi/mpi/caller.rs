@@ -16,7 +16,7 @@ use crate::memory::GuestMemory;
 use faabric_mpi::error::Trap;
 use faabric_mpi::handle::{CommHandle, Handle};
 use faabric_mpi::memory::{Addr, OutOfBounds};
-use faabric_mpi::{Class, Error, Guest, GuestFn, Rank, Result, Status, abi};
+use faabric_mpi::{Class, Error, Guest, GuestFn, On, Rank, Result, Status, abi};
 use wasmer::FunctionEnvMut;
 
 pub(super) type Env<'a> = FunctionEnvMut<'a, Granule>;
@@ -43,6 +43,16 @@ pub(super) fn call<'a>(
     comm: u32,
     body: impl FnOnce(&Rank, &mut Caller<'a>) -> Result<()>,
 ) -> Code {
+    call_on(env, name, CommHandle(comm), body)
+}
+
+/// Runs the body of MPI function `name`. Errors go to the error handler of `on`.
+pub(super) fn call_on<'a>(
+    env: Env<'a>,
+    name: &str,
+    on: impl Into<On>,
+    body: impl FnOnce(&Rank, &mut Caller<'a>) -> Result<()>,
+) -> Code {
     let Some(rank) = env.data().mpi().cloned() else {
         return Err(Stop::Trap(format!(
             "{name} was called, but this process is not part of an MPI job"
@@ -51,18 +61,18 @@ pub(super) fn call<'a>(
     let mut caller = Caller { env };
     match body(&rank, &mut caller) {
         Ok(()) => Ok(abi::MPI_SUCCESS),
-        Err(error) => caller.fail(&rank, name, comm, error),
+        Err(error) => caller.fail(&rank, name, on.into(), error),
     }
 }
 
 impl Caller<'_> {
     /// Runs the error handler; without one that returns, the guest is left.
     #[cold]
-    fn fail(&mut self, rank: &Rank, name: &str, comm: u32, mut error: Error) -> Code {
+    fn fail(&mut self, rank: &Rank, name: &str, on: On, mut error: Error) -> Code {
         if error.class != Class::INTERRUPTED {
             error.message = format!("{name}: {}", error.message);
         }
-        rank.raise(self, CommHandle(comm), error).map_err(|error| {
+        rank.raise(self, on, error).map_err(|error| {
             let left = Callbacks::new(&mut self.env).left();
             left.unwrap_or(Stop::Trap(error.message))
         })

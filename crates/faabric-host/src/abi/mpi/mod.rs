@@ -5,7 +5,7 @@
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
-//! p2p, request, collective, datatype, comm, topology, env, attribute
+//! p2p, request, collective, datatype, comm, topology, env, attribute, rma
 //!             the handlers, by chapter of the standard
 //! ```
 //! A handler decodes its arguments, calls [`faabric_mpi::Rank`] and encodes what it
@@ -25,6 +25,7 @@ mod direct;
 mod env;
 mod p2p;
 mod request;
+mod rma;
 mod topology;
 
 use crate::abi::Import;
@@ -42,6 +43,9 @@ pub(crate) const FUNCTIONS: &[&[Import]] = &[
     comm::FUNCTIONS,
     topology::FUNCTIONS,
     attribute::FUNCTIONS,
+    rma::WINDOWS,
+    rma::SYNCHRONISATION,
+    rma::TRANSFERS,
 ];
 
 #[cfg(test)]
@@ -51,7 +55,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Imports that C code in the guest uses and no program calls.
-    const INTERNAL: [&str; 2] = ["MPI_Comm_get_attr", "faabric_unsupported"];
+    const INTERNAL: [&str; 6] = [
+        "MPI_Comm_get_attr",
+        "MPI_Win_allocate",
+        "MPI_Win_allocate_shared",
+        "MPI_Win_free",
+        "MPI_Win_get_attr",
+        "faabric_unsupported",
+    ];
 
     #[test]
     fn the_host_offers_what_the_table_says() {
