@@ -181,8 +181,8 @@ impl Rank {
     }
 
     /// `MPI_Win_shared_query` (MPI 4.1, section 12.2.3). `MPI_PROC_NULL` asks for the
-    /// first part that is not empty. A window whose memory is not shared has no part that
-    /// the caller can reach.
+    /// first part that is not empty. An empty part is nowhere, and so is any part of a
+    /// window whose memory is not shared.
     ///
     /// # Errors
     /// `MPI_ERR_WIN`, `MPI_ERR_RANK`; `MPI_ERR_RMA_FLAVOR` for a dynamic window.
@@ -199,12 +199,12 @@ impl Rank {
         let rank = named.map_or_else(|| first().unwrap_or(0), |rank| rank as usize);
         let peer = &window.peers[rank];
         Ok(match &window.segment {
-            Some(segment) => Portion {
+            Some(segment) if peer.size > 0 => Portion {
                 base: Addr(segment.at.0 + segment.offsets[rank]),
                 size: peer.size,
                 disp_unit: peer.disp_unit,
             },
-            None => Portion {
+            _ => Portion {
                 base: Addr(abi::MPI_BOTTOM.into()),
                 size: 0,
                 disp_unit: peer.disp_unit,
