@@ -34,6 +34,13 @@ pub(crate) struct Stripes {
 #[repr(align(128))]
 struct Stripe(Mutex<()>);
 
+/// Stripes that are held until this is dropped: of most operations it is one.
+#[allow(dead_code, reason = "the guards only have to live")]
+enum Held<'a> {
+    One(MutexGuard<'a, ()>),
+    Several(Vec<MutexGuard<'a, ()>>),
+}
+
 impl Stripes {
     /// Those of the runs of a part, as bits.
     fn of(part: &Part, runs: &[Run]) -> u32 {
@@ -54,8 +61,12 @@ impl Stripes {
     }
 
     /// Takes those of `bits`, always in the same order.
-    fn lock(&self, bits: u32) -> [Option<MutexGuard<'_, ()>>; STRIPES] {
-        std::array::from_fn(|i| (bits >> i & 1 == 1).then(|| self.locks[i].0.lock()))
+    fn lock(&self, bits: u32) -> Held<'_> {
+        if bits.count_ones() == 1 {
+            return Held::One(self.locks[bits.trailing_zeros() as usize].0.lock());
+        }
+        let lock = |i: usize| (bits >> i & 1 == 1).then(|| self.locks[i].0.lock());
+        Held::Several((0..STRIPES).filter_map(lock).collect())
     }
 }
 

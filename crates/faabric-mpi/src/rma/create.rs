@@ -21,6 +21,9 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The most regions that a rank may attach to a window.
+const MOST_REGIONS: usize = 1 << 20;
+
 /// The guest's functions for memory that comes with a window.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocator {
@@ -157,6 +160,12 @@ impl Rank {
                     "base: some of the {size} bytes at {:#x} are attached",
                     base.0
                 ),
+            ));
+        }
+        if regions.len() >= MOST_REGIONS {
+            return Err(Error::new(
+                Class::RMA_ATTACH,
+                format!("{MOST_REGIONS} regions are attached, and there can be no more"),
             ));
         }
         regions.insert(base.0, base.0 + size);

@@ -154,6 +154,43 @@ fn calls_outside_their_epoch_are_refused() {
 }
 
 #[test]
+fn threads_of_a_rank_share_its_epoch() {
+    const ROUNDS: i32 = 200;
+    run_both(2, |p| {
+        let win = p.window(64, 4);
+        p.barrier();
+        p.rank.win_lock_all(&mut p.guest, 0, win).unwrap();
+        std::thread::scope(|s| {
+            for thread in 0..3u64 {
+                let rank = &p.rank;
+                s.spawn(move || {
+                    // All threads come to the target's lock at once; one takes it.
+                    let mut guest = TestGuest::default();
+                    let own = Addr(LOCAL + 64 * thread);
+                    rank.memory().write(own, &1i32.to_le_bytes()).unwrap();
+                    let (target, result) = (at(win, 1, 0, 1, INT), Addr(own.0 + 4));
+                    for _ in 0..ROUNDS {
+                        rank.fetch_and_op(&mut guest, own, result, &target, SUM)
+                            .unwrap();
+                        rank.win_flush(&mut guest, 1, win).unwrap();
+                    }
+                });
+            }
+        });
+        p.rank.win_unlock_all(&mut p.guest, win).unwrap();
+        p.barrier();
+        // Free again: an exclusive lock can be had.
+        p.lock(true, 1, win);
+        if p.me == 1 {
+            assert_eq!(p.int(WINDOW), 6 * ROUNDS);
+        }
+        p.unlock(1, win);
+        p.barrier();
+        p.free_window(win);
+    });
+}
+
+#[test]
 fn a_wait_for_a_lock_ends_with_the_job() {
     for of_rank in [[0, 0], [0, 1]] {
         let cluster = Cluster::new(&of_rank);
