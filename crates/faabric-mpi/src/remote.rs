@@ -194,7 +194,7 @@ impl World {
         fabric
             .send(to, packet.encode().as_slice(), payload, caller)
             .map_err(|e| {
-                self.lost(&e.worker, &e.reason);
+                self.lost(&e);
                 Error::interrupted(e.to_string())
             })
     }
@@ -412,7 +412,7 @@ impl Sink for World {
     }
 
     fn lost(&self, error: &LinkError) {
-        World::lost(self, &error.worker, &error.reason);
+        World::lost(self, error);
     }
 }
 

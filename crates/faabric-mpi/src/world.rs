@@ -8,7 +8,7 @@ use crate::error::{Class, Error, Result};
 use crate::mailbox::Mailbox;
 use crate::remote::Remote;
 use crate::request::{Completion, Outcome};
-use faabric_wire::fabric::Fabric;
+use faabric_wire::fabric::{Fabric, LinkError};
 use faabric_wire::id::{JobId, Rank};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -177,12 +177,9 @@ impl World {
         self.teams.interrupt();
     }
 
-    /// The connection to `worker` is gone for good: the job cannot go on.
-    pub fn lost(&self, worker: &str, reason: &str) {
-        self.abort(
-            1,
-            format!("the connection to worker {worker} is lost: {reason}"),
-        );
+    /// The connection to a worker is gone for good: the job cannot go on.
+    pub fn lost(&self, error: &LinkError) {
+        self.abort(1, error.to_string());
     }
 
     /// Why the job ended early, once it has.

@@ -1,45 +1,33 @@
-//! Making and ending connections.
+//! The connections of one worker: which links there are, and who is let in.
 //!
-//! Both sides of a pair may dial at once. The connection that the lower name dials
-//! is the one that counts:
-//!
-//! ```text
-//! state of the link here      a peer dials in             answer
-//! none, or failed             -                           welcome
-//! connecting                  peer's name is lower        welcome
-//! connecting                  peer's name is higher       busy: ours will do
-//! up                          the same process            busy: until we know it broke
-//! up                          a restarted process         welcome, the old link fails
-//! ```
-//! A dialler that is told "busy" waits for the other's connection and, should none
-//! come, dials again until its time is up.
-//!
-//! Each link has two threads: one that dials if need be and then writes, one that
-//! reads. The last of them to see the link fail tells the jobs.
+//! Each link has a thread of its own ([`crate::dial`]), which connects it and writes;
+//! each connection has one that reads. An accepted connection's thread first shakes
+//! hands ([`crate::admission`] says who is let in), then reads.
 
-use crate::clock;
-use crate::handshake::{Answer, Hello};
+use crate::admission::{Dialler, Peer, Verdict, judge};
+use crate::handshake::{Answer, Hello, Welcome};
 use crate::jobs::Jobs;
-use crate::link::{Link, Phase};
-use crate::reader::Reader;
+use crate::link::Link;
+use crate::reader::{Inbound, Reader};
 use crate::tcp::Config;
+use crate::writer::Connection;
 use parking_lot::Mutex;
 use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 /// Connections that may be in their handshake at once; more are turned away.
 const MAX_GREETINGS: usize = 256;
 /// How long a peer may take over each part of the handshake.
-const GREETING_PATIENCE: Duration = Duration::from_secs(5);
-/// Pause between two attempts to dial.
+pub(crate) const GREETING_PATIENCE: Duration = Duration::from_secs(5);
+/// Pause after an accept that failed.
 const RETRY: Duration = Duration::from_millis(25);
 
 /// What an endpoint's threads share.
@@ -47,7 +35,9 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) jobs: Jobs,
     /// Tells this process from an earlier one of the same name.
-    incarnation: u64,
+    pub(crate) incarnation: u64,
+    /// The number of the last link that was made.
+    last_link: AtomicU64,
     links: Mutex<HashMap<String, Arc<Link>>>,
     greetings: AtomicUsize,
     closed: AtomicBool,
@@ -59,6 +49,7 @@ impl Shared {
             jobs: Jobs::new(config.hold, config.hold_time),
             config,
             incarnation: RandomState::new().hash_one(std::process::id()),
+            last_link: AtomicU64::new(0),
             links: Mutex::default(),
             greetings: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -77,7 +68,7 @@ impl Shared {
         {
             return Arc::clone(link);
         }
-        let link = Arc::new(Link::new(peer, this.config.queue));
+        let link = this.new_link(peer, Dialler::Here, None);
         if this.closed.load(Ordering::Acquire) {
             link.fail("this worker is shutting down".to_owned());
             return link;
@@ -86,6 +77,11 @@ impl Shared {
         drop(links);
         this.start(&link, Some(address.to_owned()));
         link
+    }
+
+    fn new_link(&self, peer: &str, dialler: Dialler, identity: Option<Peer>) -> Arc<Link> {
+        let number = self.last_link.fetch_add(1, Ordering::Relaxed) + 1;
+        Arc::new(Link::new(number, &self.config, peer, dialler, identity))
     }
 
     pub(crate) fn close(&self) {
@@ -128,12 +124,8 @@ impl Shared {
         let this = Arc::clone(self);
         let greet = move || {
             let socket = Arc::new(socket);
-            let link = this.greet(&socket);
-            this.greetings.fetch_sub(1, Ordering::Relaxed);
-            match link {
-                Ok(Some(link)) => this.read(&link, &socket),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "a connection to the data plane failed"),
+            if let Err(error) = this.greet(&socket) {
+                tracing::warn!(%error, "a connection to the data plane failed");
             }
         };
         if let Err(error) = spawn("faabric-greet", greet) {
@@ -142,11 +134,43 @@ impl Shared {
         }
     }
 
-    /// The acceptor's half of the handshake.
-    fn greet(self: &Arc<Self>, socket: &Arc<TcpStream>) -> io::Result<Option<Arc<Link>>> {
+    /// The acceptor's half of the handshake, then the life of the connection.
+    fn greet(self: &Arc<Self>, socket: &Arc<TcpStream>) -> io::Result<()> {
+        let link_and_hello = self.shake_hands(socket);
+        self.greetings.fetch_sub(1, Ordering::Relaxed);
+        let Some((link, hello)) = link_and_hello? else {
+            return Ok(());
+        };
+        // If the peer comes back, its last connection is broken, whether that was
+        // noticed here or not.
+        link.break_off_present("the worker came back on another connection");
+        let mut stream = &**socket;
+        let Some(mut inbound) = link.inbound.try_lock_for(GREETING_PATIENCE) else {
+            return Answer::Busy.write(&mut stream);
+        };
+        let welcome = Welcome {
+            incarnation: self.incarnation,
+            link: link.number(),
+            received: inbound.frames(),
+        };
+        Answer::Welcome(welcome).write(&mut stream)?;
+        let peer = Peer {
+            incarnation: hello.incarnation,
+            link: hello.link,
+        };
+        let attempt = hello.attempt;
+        let made = (peer, Dialler::There { attempt });
+        if let Some(connection) = link.install(socket, made, hello.received) {
+            self.read(&link, &connection, &mut inbound);
+        }
+        Ok(())
+    }
+
+    /// Hears a peer out; the link that its connection is for, if it is let in.
+    fn shake_hands(self: &Arc<Self>, socket: &TcpStream) -> io::Result<Option<(Arc<Link>, Hello)>> {
         socket.set_read_timeout(Some(GREETING_PATIENCE))?;
         socket.set_write_timeout(Some(GREETING_PATIENCE))?;
-        let mut stream = &**socket;
+        let mut stream = socket;
         let hello = match Hello::read(&mut stream) {
             Ok(hello) => hello,
             Err(error) => {
@@ -160,36 +184,36 @@ impl Shared {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
         self.tune(socket)?;
-        // Under the lock: the answer must go out before the link can carry a frame.
+        match self.admit(&hello) {
+            Ok(link) => Ok(Some((link, hello))),
+            Err(answer) => answer.write(&mut stream).map(|()| None),
+        }
+    }
+
+    /// The link that the connection of a peer is for; or the answer that sends it away.
+    fn admit(self: &Arc<Self>, hello: &Hello) -> Result<Arc<Link>, Answer> {
         let mut links = self.links.lock();
-        let (link, new) = match links.get(&hello.from) {
-            Some(link) => match link.phase() {
-                Phase::Connecting if hello.from < self.config.worker => (Arc::clone(link), false),
-                Phase::Up { incarnation, .. } if incarnation != hello.incarnation => {
-                    link.fail("the worker was restarted".to_owned());
-                    (Arc::new(Link::new(&hello.from, self.config.queue)), true)
-                }
-                Phase::Failed(_) => (Arc::new(Link::new(&hello.from, self.config.queue)), true),
-                Phase::Connecting | Phase::Up { .. } => {
-                    Answer::Busy.write(&mut stream)?;
-                    return Ok(None);
-                }
-            },
-            None => (Arc::new(Link::new(&hello.from, self.config.queue)), true),
+        let known = links.get(&hello.from).cloned();
+        let standing = known.as_ref().and_then(|link| link.standing());
+        match (judge(&self.config.worker, standing.as_ref(), hello), known) {
+            (Verdict::Join, Some(link)) => return Ok(link),
+            (Verdict::Replace(reason), Some(link)) => drop(link.fail(reason.to_owned())),
+            (Verdict::Busy, _) => return Err(Answer::Busy),
+            (Verdict::Refuse(reason), _) => return Err(Answer::Refused(reason.to_owned())),
+            (Verdict::New | Verdict::Join | Verdict::Replace(_), _) => {}
+        }
+        let peer = Peer {
+            incarnation: hello.incarnation,
+            link: hello.link,
         };
-        Answer::Welcome {
-            incarnation: self.incarnation,
-        }
-        .write(&mut stream)?;
-        if !link.install(socket, hello.incarnation) {
-            return Ok(None);
-        }
-        if new {
-            links.insert(hello.from, Arc::clone(&link));
-            drop(links);
-            self.start(&link, None);
-        }
-        Ok(Some(link))
+        let dialler = Dialler::There {
+            attempt: hello.attempt,
+        };
+        let link = self.new_link(&hello.from, dialler, Some(peer));
+        links.insert(hello.from.clone(), Arc::clone(&link));
+        drop(links);
+        self.start(&link, None);
+        Ok(link)
     }
 
     /// Why a peer that shook hands is not let in.
@@ -222,90 +246,9 @@ impl Shared {
         }
     }
 
-    /// Starts a link's own thread, which dials `address` if there is one.
-    fn start(self: &Arc<Self>, link: &Arc<Link>, address: Option<String>) {
-        let (this, kept) = (Arc::clone(self), Arc::clone(link));
-        let run = move || {
-            let run = || {
-                if let Some(address) = address {
-                    this.dial(&kept, &address);
-                }
-                let connected = matches!(kept.phase(), Phase::Up { .. });
-                kept.write_until_failed();
-                connected
-            };
-            // A panic is a bug in a job's engine; it costs the link, not the worker.
-            let connected = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                kept.fail("an internal error while sending".to_owned());
-                true
-            });
-            kept.clear();
-            if !connected {
-                this.bury(&kept);
-            }
-        };
-        if let Err(error) = spawn("faabric-link", run) {
-            link.fail(format!("no thread for it: {error}"));
-        }
-    }
-
-    /// Connects `link`, or fails it when the time is up.
-    fn dial(self: &Arc<Self>, link: &Arc<Link>, address: &str) {
-        let deadline = clock::now() + self.config.connect_timeout;
-        loop {
-            let left = deadline.saturating_duration_since(clock::now());
-            let problem = match self.dial_once(link.peer(), address, left) {
-                Ok((socket, Answer::Welcome { incarnation })) => {
-                    let socket = Arc::new(socket);
-                    if link.install(&socket, incarnation) {
-                        self.read_in_background(link, socket);
-                    }
-                    return;
-                }
-                Ok((_, Answer::Refused(reason))) => {
-                    link.fail(reason);
-                    return;
-                }
-                Ok((_, Answer::Busy)) => "it waits for another connection".to_owned(),
-                Err(error) => error.to_string(),
-            };
-            if !matches!(link.wait_connected(RETRY), Phase::Connecting) {
-                return;
-            }
-            if clock::now() >= deadline {
-                link.fail(format!("{address}: {problem}"));
-                return;
-            }
-        }
-    }
-
-    /// The dialler's half of the handshake.
-    fn dial_once(
-        &self,
-        peer: &str,
-        address: &str,
-        patience: Duration,
-    ) -> io::Result<(TcpStream, Answer)> {
-        let no_address = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let to = address.to_socket_addrs()?.next().ok_or_else(no_address)?;
-        let patience = patience.clamp(RETRY, GREETING_PATIENCE);
-        let mut socket = TcpStream::connect_timeout(&to, patience)?;
-        socket.set_read_timeout(Some(GREETING_PATIENCE))?;
-        self.tune(&socket)?;
-        let hello = Hello {
-            incarnation: self.incarnation,
-            cluster: self.config.cluster.clone(),
-            from: self.config.worker.clone(),
-            to: peer.to_owned(),
-        };
-        hello.write(&mut socket)?;
-        let answer = Answer::read(&mut socket)?;
-        Ok((socket, answer))
-    }
-
     /// Sets what every data connection needs: no waiting for more bytes, and an end
     /// to waiting for a peer whose machine is gone.
-    fn tune(&self, socket: &TcpStream) -> io::Result<()> {
+    pub(crate) fn tune(&self, socket: &TcpStream) -> io::Result<()> {
         let silence = self.config.silence;
         socket.set_nodelay(true)?;
         sockopt::set_socket_keepalive(socket, true)?;
@@ -317,32 +260,30 @@ impl Shared {
         Ok(())
     }
 
-    fn read_in_background(self: &Arc<Self>, link: &Arc<Link>, socket: Arc<TcpStream>) {
-        let (this, kept) = (Arc::clone(self), Arc::clone(link));
-        if let Err(error) = spawn("faabric-read", move || this.read(&kept, &socket)) {
-            link.fail(format!("no thread for it: {error}"));
-            self.bury(link);
+    /// Reads a connection until it breaks: the body of its thread.
+    pub(crate) fn read(&self, link: &Link, connection: &Connection, inbound: &mut Inbound) {
+        let socket = &*connection.socket;
+        let blocking = socket
+            .set_read_timeout(None)
+            .and_then(|()| socket.set_write_timeout(None));
+        if let Err(error) = blocking {
+            return link.break_off(connection.number, error.to_string());
+        }
+        let read = || {
+            Reader::new(&self.jobs, &link.receipts, inbound).run(socket, |count| link.heard(count))
+        };
+        match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(error) if error.is_passing() => {
+                tracing::info!(worker = link.peer(), %error, "a data connection broke");
+                link.break_off(connection.number, error.to_string());
+            }
+            Ok(error) => drop(link.fail(error.to_string())),
+            Err(_) => drop(link.fail("an internal error while delivering".to_owned())),
         }
     }
 
-    /// Reads a connection until it breaks: the body of a link's reader.
-    fn read(&self, link: &Arc<Link>, socket: &TcpStream) {
-        let blocking = socket
-            .set_read_timeout(None)
-            .and_then(|()| socket.set_write_timeout(None))
-            .map_err(|error| error.to_string());
-        let run = || Reader::new(&self.jobs).run(socket).to_string();
-        let reason = match blocking {
-            Ok(()) => catch_unwind(AssertUnwindSafe(run))
-                .unwrap_or_else(|_| "an internal error while delivering".to_owned()),
-            Err(reason) => reason,
-        };
-        link.fail(reason);
-        self.bury(link);
-    }
-
     /// Forgets a link that has failed and tells its jobs.
-    fn bury(&self, link: &Arc<Link>) {
+    pub(crate) fn bury(&self, link: &Arc<Link>) {
         let mut links = self.links.lock();
         if links
             .get(link.peer())
@@ -362,7 +303,7 @@ impl Shared {
     }
 }
 
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)

@@ -111,8 +111,10 @@ pub trait Drain: Send {
 
 /// A worker that cannot be reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the connection to worker {worker} is lost: {reason}")]
+#[error("the connection from worker {from} to worker {worker} is lost: {reason}")]
 pub struct LinkError {
+    /// Who cannot reach it.
+    pub from: String,
     /// Its name, as `faabric workers` shows it.
     pub worker: String,
     /// What the operating system said.

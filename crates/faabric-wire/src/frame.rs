@@ -1,16 +1,19 @@
 //! Frames: how packets of many jobs share one connection.
 //!
 //! ```text
-//! 0          8       16      24     28       32       36       38     40
-//! | sequence |  job  | total |  to  | packet | length | header | kind | header bytes | payload bytes
-//! |   u64    |  u64  |  u64  | u32  |  u32   |  u32   |  u16   | u16  |   `header`   |   `length`
+//! 0          8     16      24      32     36       40       44       46     48
+//! | sequence | ack |  job  | total |  to  | packet | length | header | kind | header bytes | payload bytes
+//! |   u64    | u64 |  u64  |  u64  | u32  |  u32   |  u32   |  u16   | u16  |   `header`   |   `length`
 //! ```
 //! All little-endian. A packet is one [`Kind::Whole`] frame, or an [`Kind::Open`]
 //! that only announces it, [`Kind::Piece`]s between which frames of other packets
 //! may come, and one [`Kind::Last`] (or [`Kind::Cut`] when its sender went away).
-//! `sequence` counts the frames of one direction of a link from 0: a frame that was
-//! dropped, repeated or torn is noticed at the next one, and a resend after a lost
-//! connection can name where it starts.
+//! `sequence` counts these frames for one direction of a link from 0, over all its
+//! connections: one that comes again after a reconnect is known and dropped, and one
+//! that is missing is noticed. `ack` says how many of the other direction's frames
+//! have been taken; an [`Kind::Ack`] says only that, where no other frame goes that
+//! way. [`Kind::Bye`] ends the link for good; its packet header is the reason. Those
+//! two have no number: they are never missed and never sent again on purpose.
 //!
 //! There is no checksum: TCP has one and so has every link layer under it; what is
 //! left is a bug on either side, which the sequence and the caps below catch.
@@ -19,7 +22,7 @@ use crate::fabric::{MAX_HEADER, MAX_INLINE};
 use crate::id::{JobId, Rank};
 
 /// Bytes of a frame before its packet header.
-pub(crate) const LENGTH: usize = 40;
+pub(crate) const LENGTH: usize = 48;
 
 /// The most bytes of a whole frame.
 pub(crate) const MAX_FRAME: usize = LENGTH + MAX_HEADER + MAX_INLINE;
@@ -37,12 +40,18 @@ pub(crate) enum Kind {
     Last,
     /// Nothing: the rest of the payload will not come.
     Cut,
+    /// Nothing of any packet, only how many frames have arrived.
+    Ack,
+    /// Nothing of any packet: the sender gives the link up.
+    Bye,
 }
 
 /// The fixed part of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) sequence: u64,
+    /// Frames of the other direction that have been taken.
+    pub(crate) ack: u64,
     pub(crate) job: JobId,
     /// Payload bytes of the whole packet; 0 on all but its first frame.
     pub(crate) total: u64,
@@ -74,6 +83,8 @@ pub(crate) enum Error {
     },
     #[error("frame {got} came where {expected} was due")]
     Sequence { expected: u64, got: u64 },
+    #[error("it acknowledges {got} frames of the {sent} that were sent")]
+    Ack { sent: u64, got: u64 },
     #[error("packet {0} is not open")]
     NotOpen(u32),
     #[error("packet {0} is open already")]
@@ -90,6 +101,8 @@ impl Kind {
             3 => Self::Piece,
             4 => Self::Last,
             5 => Self::Cut,
+            6 => Self::Ack,
+            7 => Self::Bye,
             other => return Err(Error::Kind(other)),
         })
     }
@@ -101,7 +114,14 @@ impl Kind {
             Self::Piece => 3,
             Self::Last => 4,
             Self::Cut => 5,
+            Self::Ack => 6,
+            Self::Bye => 7,
         }
+    }
+
+    /// Whether such frames are numbered, kept until acknowledged, and sent again.
+    pub(crate) fn is_numbered(self) -> bool {
+        !matches!(self, Self::Ack | Self::Bye)
     }
 }
 
@@ -110,13 +130,14 @@ impl Frame {
     pub(crate) fn encode(&self) -> [u8; LENGTH] {
         let mut out = [0; LENGTH];
         out[0..8].copy_from_slice(&self.sequence.to_le_bytes());
-        out[8..16].copy_from_slice(&self.job.0.to_le_bytes());
-        out[16..24].copy_from_slice(&self.total.to_le_bytes());
-        out[24..28].copy_from_slice(&self.to.0.to_le_bytes());
-        out[28..32].copy_from_slice(&self.packet.to_le_bytes());
-        out[32..36].copy_from_slice(&self.length.to_le_bytes());
-        out[36..38].copy_from_slice(&self.header.to_le_bytes());
-        out[38..40].copy_from_slice(&self.kind.to_wire().to_le_bytes());
+        out[8..16].copy_from_slice(&self.ack.to_le_bytes());
+        out[16..24].copy_from_slice(&self.job.0.to_le_bytes());
+        out[24..32].copy_from_slice(&self.total.to_le_bytes());
+        out[32..36].copy_from_slice(&self.to.0.to_le_bytes());
+        out[36..40].copy_from_slice(&self.packet.to_le_bytes());
+        out[40..44].copy_from_slice(&self.length.to_le_bytes());
+        out[44..46].copy_from_slice(&self.header.to_le_bytes());
+        out[46..48].copy_from_slice(&self.kind.to_wire().to_le_bytes());
         out
     }
 
@@ -125,13 +146,14 @@ impl Frame {
     pub(crate) fn decode(bytes: &[u8; LENGTH]) -> Result<Self, Error> {
         let frame = Self {
             sequence: u64::from_le_bytes(part(bytes, 0)),
-            job: JobId(u64::from_le_bytes(part(bytes, 8))),
-            total: u64::from_le_bytes(part(bytes, 16)),
-            to: Rank(u32::from_le_bytes(part(bytes, 24))),
-            packet: u32::from_le_bytes(part(bytes, 28)),
-            length: u32::from_le_bytes(part(bytes, 32)),
-            header: u16::from_le_bytes(part(bytes, 36)),
-            kind: Kind::from_wire(u16::from_le_bytes(part(bytes, 38)))?,
+            ack: u64::from_le_bytes(part(bytes, 8)),
+            job: JobId(u64::from_le_bytes(part(bytes, 16))),
+            total: u64::from_le_bytes(part(bytes, 24)),
+            to: Rank(u32::from_le_bytes(part(bytes, 32))),
+            packet: u32::from_le_bytes(part(bytes, 36)),
+            length: u32::from_le_bytes(part(bytes, 40)),
+            header: u16::from_le_bytes(part(bytes, 44)),
+            kind: Kind::from_wire(u16::from_le_bytes(part(bytes, 46)))?,
         };
         if usize::from(frame.header) > MAX_HEADER {
             return Err(Error::Header(frame.header));
@@ -150,7 +172,8 @@ impl Frame {
             Kind::Whole => total == u64::from(length),
             Kind::Open => length == 0 && total > 0,
             Kind::Piece | Kind::Last => header == 0 && total == 0 && length > 0,
-            Kind::Cut => header == 0 && total == 0 && length == 0,
+            Kind::Cut | Kind::Ack => header == 0 && total == 0 && length == 0,
+            Kind::Bye => total == 0 && length == 0,
         };
         if !well_formed {
             return Err(Error::Shape {
@@ -184,25 +207,27 @@ mod tests {
     fn frames() -> impl Strategy<Value = Frame> {
         let sizes = (0..=MAX_INLINE as u32, 0..=MAX_HEADER as u16, 1..u64::MAX);
         (
-            0..5u16,
-            any::<u64>(),
+            0..7u16,
+            any::<[u64; 2]>(),
             any::<u64>(),
             any::<u32>(),
             any::<u32>(),
             sizes,
         )
             .prop_map(
-                |(kind, sequence, job, to, packet, (length, header, total))| {
+                |(kind, [sequence, ack], job, to, packet, (length, header, total))| {
                     let kind = Kind::from_wire(kind + 1).unwrap();
                     let (total, length, header) = match kind {
                         Kind::Whole => (u64::from(length), length, header),
                         Kind::Open => (total, 0, header),
                         Kind::Piece | Kind::Last => (0, length.max(1), 0),
-                        Kind::Cut => (0, 0, 0),
+                        Kind::Cut | Kind::Ack => (0, 0, 0),
+                        Kind::Bye => (0, 0, header),
                     };
                     let (job, to) = (JobId(job), Rank(to));
                     Frame {
                         sequence,
+                        ack,
                         job,
                         total,
                         to,
@@ -243,6 +268,7 @@ mod tests {
     fn a_frame_of_the_wrong_shape_names_what_is_wrong() {
         let frame = Frame {
             sequence: 0,
+            ack: 0,
             job: JobId(1),
             total: 9,
             to: Rank(0),

@@ -2,10 +2,16 @@
 //!
 //! ```text
 //! dialler                                      acceptor
-//!   | magic, version, incarnation,                |
-//!   | cluster, own name, name it wants  --------> |  checks, decides
-//!   | <-- magic, version, incarnation, verdict, reason
+//!   | magic, version, incarnation, link, attempt, |
+//!   | resumes, received,                          |
+//!   | cluster, own name, name it wants  --------> |  checks, decides (admission.rs)
+//!   | <-- magic, version, incarnation, link,      |
+//!   |     received, verdict, reason               |
 //! ```
+//! A link has a number on each side. Who comes back after a broken connection names
+//! the other side's, and each says how many frames it has received: there the other
+//! goes on.
+//!
 //! Integers little-endian, texts a `u16` length and UTF-8. The fixed part up to the
 //! version never changes, so that old and new can tell each other why not.
 //!
@@ -16,7 +22,7 @@ use std::io::{self, Read, Write};
 
 const MAGIC: [u8; 8] = *b"faabric\0";
 /// Raised when a frame or handshake of another version would be misread.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The most bytes of a name or reason.
 const MAX_TEXT: usize = 1024;
 
@@ -25,6 +31,15 @@ const MAX_TEXT: usize = 1024;
 pub(crate) struct Hello {
     /// Random for each process: tells a restarted worker from one that dials twice.
     pub(crate) incarnation: u64,
+    /// The dialler's number of this link, counted up from 1 by each process.
+    pub(crate) link: u64,
+    /// Counts the times that this link was dialled: a later one says that the
+    /// connection of an earlier one is broken.
+    pub(crate) attempt: u64,
+    /// The acceptor's number of this link; 0 before the dialler was welcomed.
+    pub(crate) resumes: u64,
+    /// Frames that the dialler has received on this link.
+    pub(crate) received: u64,
     pub(crate) cluster: String,
     pub(crate) from: String,
     /// The worker that the dialler believes to be at this address.
@@ -35,18 +50,37 @@ pub(crate) struct Hello {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Frames may follow.
-    Welcome { incarnation: u64 },
-    /// The acceptor dials too, and its connection is the one that counts; or the
-    /// last connection is not yet known to be gone. Try again shortly.
+    Welcome(Welcome),
+    /// The acceptor dials too, and its connection is the one that counts; or it is
+    /// not yet done with what the last connection brought. Try again shortly.
     Busy,
     /// Never, and why.
     Refused(String),
 }
 
+/// The acceptor's side of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Welcome {
+    /// Its process.
+    pub(crate) incarnation: u64,
+    /// Its number of the link.
+    pub(crate) link: u64,
+    /// Frames that it has received on the link.
+    pub(crate) received: u64,
+}
+
 impl Hello {
     pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let mut out = preamble();
-        out.extend(self.incarnation.to_le_bytes());
+        for number in [
+            self.incarnation,
+            self.link,
+            self.attempt,
+            self.resumes,
+            self.received,
+        ] {
+            out.extend(number.to_le_bytes());
+        }
         for text in [&self.cluster, &self.from, &self.to] {
             put_text(&mut out, text);
         }
@@ -57,7 +91,11 @@ impl Hello {
     pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
         check_preamble(from)?;
         Ok(Self {
-            incarnation: u64::from_le_bytes(array(from)?),
+            incarnation: number(from)?,
+            link: number(from)?,
+            attempt: number(from)?,
+            resumes: number(from)?,
+            received: number(from)?,
             cluster: text(from)?,
             from: text(from)?,
             to: text(from)?,
@@ -68,12 +106,14 @@ impl Hello {
 impl Answer {
     pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let mut out = preamble();
-        let (incarnation, verdict, reason) = match self {
-            Self::Welcome { incarnation } => (*incarnation, 0, ""),
-            Self::Busy => (0, 1, ""),
-            Self::Refused(reason) => (0, 2, reason.as_str()),
+        let (welcome, verdict, reason) = match self {
+            Self::Welcome(welcome) => (*welcome, 0, ""),
+            Self::Busy => (Welcome::default(), 1, ""),
+            Self::Refused(reason) => (Welcome::default(), 2, reason.as_str()),
         };
-        out.extend(incarnation.to_le_bytes());
+        for number in [welcome.incarnation, welcome.link, welcome.received] {
+            out.extend(number.to_le_bytes());
+        }
         out.push(verdict);
         put_text(&mut out, reason);
         to.write_all(&out)
@@ -82,11 +122,15 @@ impl Answer {
     /// Reads the acceptor's verdict; [`io::ErrorKind::InvalidData`] when it is none.
     pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
         check_preamble(from)?;
-        let incarnation = u64::from_le_bytes(array(from)?);
+        let welcome = Welcome {
+            incarnation: number(from)?,
+            link: number(from)?,
+            received: number(from)?,
+        };
         let [verdict] = array(from)?;
         let reason = text(from)?;
         match verdict {
-            0 => Ok(Self::Welcome { incarnation }),
+            0 => Ok(Self::Welcome(welcome)),
             1 => Ok(Self::Busy),
             2 => Ok(Self::Refused(reason)),
             other => Err(invalid(format!("unknown verdict {other}"))),
@@ -121,6 +165,10 @@ fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
     let mut out = [0; N];
     from.read_exact(&mut out)?;
     Ok(out)
+}
+
+fn number(from: &mut impl Read) -> io::Result<u64> {
+    Ok(u64::from_le_bytes(array(from)?))
 }
 
 fn text(from: &mut impl Read) -> io::Result<String> {
@@ -162,21 +210,24 @@ mod tests {
         bytes.extend(7u32.to_le_bytes());
         let error = Hello::read(&mut bytes.as_slice()).unwrap_err();
         assert!(error.to_string().contains("version 7"), "{error}");
-        assert!(error.to_string().contains("version 1"), "{error}");
+        assert!(error.to_string().contains("version 2"), "{error}");
     }
 
     proptest! {
         #[test]
-        fn a_hello_survives(incarnation: u64, cluster in ".{0,40}", from in ".{0,40}", to in ".{0,40}") {
-            let hello = Hello { incarnation, cluster, from, to };
+        fn a_hello_survives(numbers: [u64; 5], cluster in ".{0,40}", from in ".{0,40}", to in ".{0,40}") {
+            let [incarnation, link, attempt, resumes, received] = numbers;
+            let hello = Hello { incarnation, link, attempt, resumes, received, cluster, from, to };
             let mut bytes = Vec::new();
             hello.write(&mut bytes).unwrap();
             prop_assert_eq!(Hello::read(&mut bytes.as_slice()).unwrap(), hello);
         }
 
         #[test]
-        fn an_answer_survives(reason in ".{0,40}", incarnation: u64) {
-            for answer in [Answer::Welcome { incarnation }, Answer::Busy, Answer::Refused(reason)] {
+        fn an_answer_survives(reason in ".{0,40}", numbers: [u64; 3]) {
+            let [incarnation, link, received] = numbers;
+            let welcome = Welcome { incarnation, link, received };
+            for answer in [Answer::Welcome(welcome), Answer::Busy, Answer::Refused(reason)] {
                 let mut bytes = Vec::new();
                 answer.write(&mut bytes).unwrap();
                 prop_assert_eq!(Answer::read(&mut bytes.as_slice()).unwrap(), answer);

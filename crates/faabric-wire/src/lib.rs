@@ -22,10 +22,14 @@ pub mod fabric;
 pub mod id;
 pub mod tcp;
 
+mod admission;
 mod connect;
+mod dial;
 mod frame;
 mod handshake;
 mod jobs;
 mod link;
 mod reader;
+mod receipts;
+mod unacknowledged;
 mod writer;

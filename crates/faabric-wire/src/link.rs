@@ -1,4 +1,4 @@
-//! One connection to one other worker, shared by all jobs that have ranks on both.
+//! The way to one other worker, shared by all jobs that have ranks on both.
 //!
 //! ```text
 //!                    +------------------ Link ------------------+
@@ -6,75 +6,127 @@
 //! rank thread  ------|--> queue (bounded) --> link thread -------|--> socket
 //! reader of another--|--> queue (unbounded)       ^              |
 //!                    +----------------------------|--------------+
-//! socket --> reader thread --> Jobs --> Sink      `- dials first
+//! socket --> reader thread --> Jobs --> Sink      `- dials
 //! ```
-//! Phases: `Connecting` -> `Up` -> `Failed`, or `Connecting` -> `Failed`; never back:
-//! a link that failed is forgotten by the endpoint, and a later job gets a new one.
+//! Phases: `Down` -> `Up` -> `Down` -> ..., as connections come and break, and at last
+//! `Failed`. A link that failed is forgotten by the endpoint, and a later job gets a
+//! new one.
+//!
+//! While a link is down, packets queue as they do while it is busy, and ranks wait as
+//! they then do. What was written and not acknowledged is written again.
 //!
 //! Invariant: [`Writer`] is in `State::writer` or owned by exactly one thread that
 //! writes; a packet goes round the queue only when the queue is empty.
+//! Invariant: while a connection is read, its reader holds `inbound`.
 //!
-//! A rank's thread that finds the socket broken only notes it. Telling the jobs and
-//! dropping what was queued is left to the link's own threads, because a rank may
-//! hold locks of the engine while it sends.
+//! A rank's thread that finds the socket broken only notes it. The rest is left to the
+//! link's own threads, because a rank may hold locks of the engine while it sends.
 
+use crate::admission::{Dialler, Peer, Standing};
+use crate::clock;
 use crate::fabric::{Caller, LinkError, MAX_HEADER, MAX_INLINE, Payload, Source};
-use crate::writer::{Address, Outgoing, Writer};
+use crate::frame;
+use crate::reader::Inbound;
+use crate::receipts::{QUIET, Receipts};
+use crate::tcp::Config;
+use crate::writer::{Address, Connection, Outgoing, Writer};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-/// The sending half of a connection, and whether it stands.
+/// Untold bytes that are worth a frame of their own.
+const TELL: usize = 256 << 10;
+
+/// One link, over all its connections.
 pub(crate) struct Link {
+    /// Counted up by this process.
+    number: u64,
+    /// This worker.
+    own: String,
     peer: String,
     /// Queued bytes above which ranks wait.
     limit: usize,
+    /// Untold bytes at which the other side is told.
+    tell: u64,
+    pub(crate) receipts: Arc<Receipts>,
+    /// What has arrived.
+    pub(crate) inbound: Mutex<Inbound>,
     state: Mutex<State>,
     /// Signalled when the queue shrinks, the link fails or a job ends.
     room: Condvar,
-    /// Signalled when the link's thread has something to do.
+    /// Signalled when the link's thread has something to do, or the writer is back.
     work: Condvar,
 }
 
 struct State {
     phase: Phase,
+    peer: Option<Peer>,
+    dialler: Dialler,
+    /// Connections so far.
+    connections: u64,
     writer: Option<Writer>,
     queue: VecDeque<Outgoing>,
     /// Bytes that `queue` holds.
     queued: usize,
+    /// Frames that the other side has.
+    acknowledged: u64,
+    /// The other side is to be told at once what has arrived here.
+    tell_now: bool,
+    /// It is to be told by then.
+    tell_by: Option<Instant>,
 }
 
 /// Whether a link can be used.
 #[derive(Clone)]
 pub(crate) enum Phase {
-    /// Packets queue until one side's connection counts.
-    Connecting,
-    /// Connected to the process that has this incarnation.
-    Up {
-        socket: Arc<TcpStream>,
-        incarnation: u64,
-    },
+    /// There is no connection now; why, if there was one.
+    Down(Option<String>),
+    Up(Connection),
     /// Gone for good.
     Failed(LinkError),
 }
 
 impl Link {
-    pub(crate) fn new(peer: &str, limit: usize) -> Self {
+    /// A link without a connection, which `dialler` is to make.
+    pub(crate) fn new(
+        number: u64,
+        config: &Config,
+        peer: &str,
+        dialler: Dialler,
+        identity: Option<Peer>,
+    ) -> Self {
+        let receipts = Arc::<Receipts>::default();
         let state = State {
-            phase: Phase::Connecting,
-            writer: None,
+            phase: Phase::Down(None),
+            peer: identity,
+            dialler,
+            connections: 0,
+            writer: Some(Writer::new(Arc::clone(&receipts), config.window)),
             queue: VecDeque::new(),
             queued: 0,
+            acknowledged: 0,
+            tell_now: false,
+            tell_by: None,
         };
         Self {
+            number,
+            own: config.worker.clone(),
             peer: peer.to_owned(),
-            limit,
+            limit: config.queue,
+            tell: TELL.min(config.window / 4) as u64,
+            receipts,
+            inbound: Mutex::default(),
             state: Mutex::new(state),
             room: Condvar::new(),
             work: Condvar::new(),
         }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn peer(&self) -> &str {
@@ -83,6 +135,17 @@ impl Link {
 
     pub(crate) fn phase(&self) -> Phase {
         self.state.lock().phase.clone()
+    }
+
+    /// What counts of it when the other side dials; None when it has failed.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let state = self.state.lock();
+        let alive = !matches!(state.phase, Phase::Failed(_));
+        alive.then_some(Standing {
+            number: self.number,
+            peer: state.peer,
+            dialler: state.dialler,
+        })
     }
 
     /// Why the link failed, if it did.
@@ -98,27 +161,62 @@ impl Link {
         self.state.lock().queued
     }
 
-    /// Makes `socket` the connection. False when there is one already, or the link
-    /// has failed; the caller then closes the socket.
-    pub(crate) fn install(&self, socket: &Arc<TcpStream>, incarnation: u64) -> bool {
-        let mut state = self.state.lock();
-        if !matches!(state.phase, Phase::Connecting) {
-            return false;
-        }
-        state.phase = Phase::Up {
-            socket: Arc::clone(socket),
-            incarnation,
-        };
-        state.writer = Some(Writer::new(Arc::clone(socket)));
-        self.work.notify_all();
-        true
+    /// Bytes that are written and not acknowledged; 0 while the writer is busy.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.state
+            .lock()
+            .writer
+            .as_ref()
+            .map_or(0, Writer::unacknowledged)
     }
 
-    /// Waits at most `patience` for the phase to leave `Connecting`.
-    pub(crate) fn wait_connected(&self, patience: Duration) -> Phase {
+    /// Grows when anything has come across, either way.
+    pub(crate) fn progress(&self) -> u64 {
+        self.state.lock().acknowledged + self.receipts.frames()
+    }
+
+    /// Makes `socket` the connection, which `dialler` has made to `peer`, who has
+    /// `received` frames. None when there is one already, or the link has failed; the
+    /// caller then closes the socket.
+    pub(crate) fn install(
+        &self,
+        socket: &Arc<TcpStream>,
+        (peer, dialler): (Peer, Dialler),
+        received: u64,
+    ) -> Option<Connection> {
+        let mut guard = self.state.lock();
+        while matches!(guard.phase, Phase::Down(_)) && guard.writer.is_none() {
+            self.work.wait(&mut guard);
+        }
+        let state = &mut *guard;
+        let number = state.connections + 1;
+        let (Phase::Down(_), Some(writer)) = (&state.phase, &mut state.writer) else {
+            return None;
+        };
+        let connection = Connection {
+            socket: Arc::clone(socket),
+            number,
+        };
+        if let Err(error) = writer.connect(connection.clone(), received) {
+            drop(guard);
+            self.fail(error.to_string());
+            return None;
+        }
+        (state.peer, state.dialler) = (Some(peer), dialler);
+        state.connections = number;
+        state.acknowledged = state.acknowledged.max(received);
+        state.phase = Phase::Up(connection.clone());
+        self.work.notify_all();
+        Some(connection)
+    }
+
+    /// Waits until the link is up or has failed, at most until `deadline`.
+    pub(crate) fn wait_up(&self, deadline: Instant) -> Phase {
         let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Connecting) {
-            self.work.wait_for(&mut state, patience);
+        while matches!(state.phase, Phase::Down(_)) {
+            if self.work.wait_until(&mut state, deadline).timed_out() {
+                break;
+            }
         }
         state.phase.clone()
     }
@@ -167,18 +265,14 @@ impl Link {
     ) -> Result<(), LinkError> {
         let mut state = self.state.lock();
         if state.queue.is_empty()
-            && state.writer.as_ref().is_some_and(Writer::is_idle)
+            && state.writer.as_ref().is_some_and(Writer::is_free)
             && let Some(mut writer) = state.writer.take()
         {
             drop(state);
             let outcome = writer.try_whole(address, header, payload);
-            return match outcome {
-                Ok(()) => {
-                    self.give_back(writer);
-                    Ok(())
-                }
-                Err(error) => Err(self.fail(error.to_string())),
-            };
+            // If it was not written, it is kept, and goes out on the next connection.
+            self.give_back(writer, outcome);
+            return Ok(());
         }
         let bytes = [header, payload].concat();
         let packet = Outgoing::Whole {
@@ -238,43 +332,114 @@ impl Link {
     }
 
     /// Ends a loan of the writer; the link's thread goes on with what is left.
-    fn give_back(&self, writer: Writer) {
+    fn give_back(&self, mut writer: Writer, outcome: io::Result<()>) {
         let mut state = self.state.lock();
-        if !state.queue.is_empty() || !writer.is_idle() {
+        if let Err(error) = outcome {
+            state.break_off(writer.connection(), error.to_string());
+        }
+        let is_up = matches!(state.phase, Phase::Up(_));
+        if !is_up {
+            writer.disconnect();
+        }
+        if !is_up || !state.queue.is_empty() || !writer.has_sent_all() || state.tell_now {
             self.work.notify_all();
         }
         state.writer = Some(writer);
     }
 
-    /// Writes what is queued until the link fails: the body of the link's thread.
-    pub(crate) fn write_until_failed(&self) {
-        let mut writer = None;
-        while let Some(mut busy) = self.next_batch(writer) {
-            if let Err(error) = busy.write() {
-                self.fail(error.to_string());
-                return;
+    /// Writes what there is to write until the link is no longer up.
+    pub(crate) fn write_while_up(&self) {
+        let mut state = self.state.lock();
+        while matches!(state.phase, Phase::Up(_)) {
+            if let Some(mut writer) = state.writer.take() {
+                match self.prepare(&mut state, &mut writer) {
+                    Ok(true) => {
+                        drop(state);
+                        let outcome = writer.write();
+                        self.give_back(writer, outcome);
+                        state = self.state.lock();
+                        continue;
+                    }
+                    Ok(false) => state.writer = Some(writer),
+                    Err(error) => {
+                        drop(state);
+                        drop(writer);
+                        self.fail(error.to_string());
+                        return;
+                    }
+                }
             }
-            writer = Some(busy);
+            let Some(deadline) = state.tell_by else {
+                self.work.wait(&mut state);
+                continue;
+            };
+            if self.work.wait_until(&mut state, deadline).timed_out() {
+                state.tell_by = None;
+                state.tell_now = !self.receipts.all_told();
+            }
         }
     }
 
-    /// Has `writer` pull the packets that are queued; parks, with the writer put
-    /// back, while there is nothing to write. None once the link has failed.
-    fn next_batch(&self, mut writer: Option<Writer>) -> Option<Writer> {
+    /// Gives `writer` what there is for it; whether it then has something to write.
+    fn prepare(&self, state: &mut State, writer: &mut Writer) -> Result<bool, frame::Error> {
+        writer.acknowledge(state.acknowledged)?;
+        let taken = writer.pull(&mut state.queue);
+        if taken > 0 {
+            state.queued -= taken;
+            self.room.notify_all();
+        }
+        if std::mem::take(&mut state.tell_now) && !self.receipts.all_told() {
+            writer.encode_ack();
+        }
+        Ok(writer.can_write())
+    }
+
+    /// Something was read, and the other side has taken so many frames.
+    pub(crate) fn heard(&self, acknowledged: u64) -> Result<(), frame::Error> {
         let mut state = self.state.lock();
-        loop {
-            if matches!(state.phase, Phase::Failed(_)) {
-                return None;
-            }
-            if let Some(mut writer) = writer.take().or_else(|| state.writer.take()) {
-                state.queued -= writer.pull(&mut state.queue);
-                self.room.notify_all();
-                if !writer.is_idle() {
-                    return Some(writer);
+        if acknowledged > state.acknowledged {
+            state.acknowledged = acknowledged;
+            if let Some(writer) = &mut state.writer {
+                let was_full = !writer.has_room();
+                writer.acknowledge(acknowledged)?;
+                if was_full && writer.has_room() {
+                    self.work.notify_all();
                 }
-                state.writer = Some(writer);
             }
-            self.work.wait(&mut state);
+        }
+        if self.receipts.untold_bytes() >= self.tell {
+            self.tell(state);
+        } else if state.tell_by.is_none() && !self.receipts.all_told() {
+            state.tell_by = Some(clock::now() + QUIET);
+            self.work.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Tells the other side how much has arrived, at once if the link is idle.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        if let Some(mut writer) = state.writer.take_if(|writer| writer.is_free()) {
+            drop(state);
+            let outcome = writer.try_ack();
+            self.give_back(writer, outcome);
+            return;
+        }
+        state.tell_now = true;
+        if state.writer.is_some() {
+            self.work.notify_all();
+        }
+    }
+
+    /// Ends connection `number`, if it is the present one; another may follow.
+    pub(crate) fn break_off(&self, number: u64, reason: String) {
+        self.state.lock().break_off(number, reason);
+        self.work.notify_all();
+    }
+
+    /// Ends the present connection, if there is one.
+    pub(crate) fn break_off_present(&self, reason: &str) {
+        if let Phase::Up(connection) = self.phase() {
+            self.break_off(connection.number, reason.to_owned());
         }
     }
 
@@ -284,12 +449,19 @@ impl Link {
         if let Phase::Failed(error) = &state.phase {
             return error.clone();
         }
-        let error = self.error(reason);
-        let before = std::mem::replace(&mut state.phase, Phase::Failed(error.clone()));
-        if let Phase::Up { socket, .. } = before {
-            // Fails only when the peer was faster. The reader sees the end of file.
-            let _ = socket.shutdown(Shutdown::Both);
+        if let Some(writer) = &mut state.writer
+            && writer.is_connected()
+            && writer.has_sent_all()
+        {
+            // The other side need not wait for another connection. If this does not
+            // reach it, it waits in vain.
+            let _ = writer.try_bye(&reason);
         }
+        if let Phase::Up(Connection { number, .. }) = state.phase {
+            state.break_off(number, reason.clone());
+        }
+        let error = self.error(reason);
+        state.phase = Phase::Failed(error.clone());
         self.room.notify_all();
         self.work.notify_all();
         error
@@ -313,8 +485,25 @@ impl Link {
 
     fn error(&self, reason: String) -> LinkError {
         LinkError {
+            from: self.own.clone(),
             worker: self.peer.clone(),
             reason,
+        }
+    }
+}
+
+impl State {
+    fn break_off(&mut self, number: u64, reason: String) {
+        match &self.phase {
+            Phase::Up(connection) if connection.number == number => {
+                // Fails only when the peer was faster. The reader sees the end of file.
+                let _ = connection.socket.shutdown(Shutdown::Both);
+            }
+            _ => return,
+        }
+        self.phase = Phase::Down(Some(reason));
+        if let Some(writer) = &mut self.writer {
+            writer.disconnect();
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The receiving side of one socket: bytes to frames to sinks.
+//! The receiving side of a link: bytes to frames to sinks.
+//!
+//! What has been taken ([`Inbound`]) outlives a connection; the bytes of a frame that
+//! a broken connection tore do not: it comes again, whole, on the next one.
 //!
 //! One buffer; a frame is handed on, as slices of it, once it is there whole: one
 //! copy from the kernel, one into the receiver's memory.
@@ -6,6 +9,7 @@
 use crate::fabric::{Drain, MAX_HEADER};
 use crate::frame::{self, Frame, Kind, LENGTH, MAX_FRAME};
 use crate::jobs::Jobs;
+use crate::receipts::Receipts;
 use std::collections::HashMap;
 use std::io::{self, Read};
 
@@ -13,7 +17,7 @@ use std::io::{self, Read};
 /// needs few reads.
 const BUFFER: usize = 2 * MAX_FRAME;
 
-/// Why a link can no longer be read.
+/// Why a connection can no longer be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("it was closed by the other side")]
@@ -22,11 +26,20 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
     #[error("the other side breaks the protocol: {0}")]
     Frame(#[from] frame::Error),
+    #[error("{0}")]
+    Bye(String),
 }
 
-/// Reads one connection.
-pub(crate) struct Reader<'a> {
-    jobs: &'a Jobs,
+impl Error {
+    /// Whether another connection may go on where this one ended.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Closed | Self::Io(_))
+    }
+}
+
+/// What has arrived on a link, over all its connections.
+#[derive(Default)]
+pub(crate) struct Inbound {
     /// Of the next frame.
     sequence: u64,
     open: HashMap<u32, Incoming>,
@@ -39,17 +52,44 @@ struct Incoming {
     left: u64,
 }
 
+/// Reads one connection.
+pub(crate) struct Reader<'a> {
+    jobs: &'a Jobs,
+    receipts: &'a Receipts,
+    inbound: &'a mut Inbound,
+    /// The most that the other side said to have taken.
+    acknowledged: u64,
+}
+
+impl Inbound {
+    /// How many frames have been taken: where another connection goes on.
+    pub(crate) fn frames(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Drops the packets that are not whole: the rest will not come.
+    pub(crate) fn clear(&mut self) {
+        self.open.clear();
+    }
+}
+
 impl<'a> Reader<'a> {
-    pub(crate) fn new(jobs: &'a Jobs) -> Self {
+    pub(crate) fn new(jobs: &'a Jobs, receipts: &'a Receipts, inbound: &'a mut Inbound) -> Self {
         Self {
             jobs,
-            sequence: 0,
-            open: HashMap::new(),
+            receipts,
+            inbound,
+            acknowledged: 0,
         }
     }
 
-    /// Delivers frames until the connection breaks; says why it did.
-    pub(crate) fn run(&mut self, mut socket: impl Read) -> Error {
+    /// Delivers frames until the connection breaks; says why it did. `heard` is told,
+    /// after each read, how many frames the other side has taken.
+    pub(crate) fn run(
+        &mut self,
+        mut socket: impl Read,
+        mut heard: impl FnMut(u64) -> Result<(), frame::Error>,
+    ) -> Error {
         let mut buffer = vec![0; BUFFER].into_boxed_slice();
         let mut filled = 0;
         loop {
@@ -59,18 +99,20 @@ impl<'a> Reader<'a> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return error.into(),
             }
-            match self.take_frames(&buffer[..filled]) {
-                Ok(used) => {
-                    buffer.copy_within(used..filled, 0);
-                    filled -= used;
-                }
-                Err(error) => return error.into(),
+            let used = match self.take_frames(&buffer[..filled]) {
+                Ok(used) => used,
+                Err(error) => return error,
+            };
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+            if let Err(error) = heard(self.acknowledged) {
+                return error.into();
             }
         }
     }
 
     /// Handles the whole frames at the start of `bytes`; returns how long they are.
-    fn take_frames(&mut self, bytes: &[u8]) -> Result<usize, frame::Error> {
+    fn take_frames(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let mut used = 0;
         while let Some(fixed) = bytes[used..].first_chunk::<LENGTH>() {
             let frame = Frame::decode(fixed)?;
@@ -78,18 +120,30 @@ impl<'a> Reader<'a> {
             let Some(body) = bytes.get(body..body + frame.body()) else {
                 break;
             };
-            self.take(&frame, body)?;
             used += LENGTH + body.len();
+            self.acknowledged = self.acknowledged.max(frame.ack);
+            if frame.kind == Kind::Bye {
+                return Err(Error::Bye(String::from_utf8_lossy(body).into_owned()));
+            }
+            if frame.kind.is_numbered() && self.is_next(&frame)? {
+                self.take(&frame, body)?;
+                self.inbound.sequence += 1;
+                self.receipts.take(LENGTH + body.len());
+            }
         }
         Ok(used)
     }
 
-    fn take(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
-        if frame.sequence != self.sequence {
-            let (expected, got) = (self.sequence, frame.sequence);
+    /// False for a frame that came before, on an earlier connection.
+    fn is_next(&self, frame: &Frame) -> Result<bool, frame::Error> {
+        let (expected, got) = (self.inbound.sequence, frame.sequence);
+        if got > expected {
             return Err(frame::Error::Sequence { expected, got });
         }
-        self.sequence += 1;
+        Ok(got == expected)
+    }
+
+    fn take(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
         let Frame {
             job, to, packet, ..
         } = *frame;
@@ -100,11 +154,11 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             Kind::Open => {
-                if self.open.contains_key(&packet) {
+                if self.inbound.open.contains_key(&packet) {
                     return Err(frame::Error::OpenTwice(packet));
                 }
                 let drain = self.jobs.open(job, to, body, frame.total);
-                self.open.insert(
+                self.inbound.open.insert(
                     packet,
                     Incoming {
                         drain,
@@ -114,12 +168,14 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             Kind::Piece | Kind::Last | Kind::Cut => self.take_piece(frame, body),
+            Kind::Ack | Kind::Bye => Ok(()),
         }
     }
 
     fn take_piece(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
         let packet = frame.packet;
         let incoming = self
+            .inbound
             .open
             .get_mut(&packet)
             .ok_or(frame::Error::NotOpen(packet))?;
@@ -133,6 +189,7 @@ impl<'a> Reader<'a> {
         }
         if frame.kind != Kind::Piece {
             let finished = self
+                .inbound
                 .open
                 .remove(&packet)
                 .and_then(|incoming| incoming.drain);
@@ -200,7 +257,9 @@ mod tests {
         let jobs = Jobs::new(0, Duration::ZERO);
         let ear = Ear::default();
         assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
-        let why = Reader::new(&jobs).run(Dribble(bytes, sizes.iter().cycle()));
+        let (receipts, mut inbound) = (Receipts::default(), Inbound::default());
+        let socket = Dribble(bytes, sizes.iter().cycle());
+        let why = Reader::new(&jobs, &receipts, &mut inbound).run(socket, |_| Ok(()));
         let packets = ear.0.lock().clone();
         (packets, why.to_string())
     }
@@ -213,6 +272,7 @@ mod tests {
                 let whole = kind == Kind::Whole;
                 let frame = Frame {
                     sequence,
+                    ack: 0,
                     job: JOB,
                     total: total as u64,
                     to: Rank(0),
@@ -239,6 +299,17 @@ mod tests {
         (bytes, expected)
     }
 
+    /// Where each frame starts, and where the last one ends.
+    fn starts(bytes: &[u8]) -> Vec<usize> {
+        let mut starts = vec![0];
+        let mut at = 0;
+        while let Some(fixed) = bytes[at..].first_chunk() {
+            at += LENGTH + Frame::decode(fixed).unwrap().body();
+            starts.push(at);
+        }
+        starts
+    }
+
     fn packets() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<Vec<u8>>)>> {
         let bytes = |range| prop::collection::vec(any::<u8>(), range);
         let pieces = prop::collection::vec(bytes(1..3_000), 1..5);
@@ -254,6 +325,29 @@ mod tests {
             let (got, why) = read(&bytes, &sizes);
             prop_assert_eq!(got, expected);
             prop_assert_eq!(why, "it was closed by the other side");
+        }
+
+        /// A connection is cut at any byte, and the next one starts with any frame that
+        /// is due or was taken before.
+        #[test]
+        fn what_a_cut_tore_or_repeats_is_taken_once(
+            packets in packets(), cut in any::<prop::sample::Index>(), back in 0..5usize,
+        ) {
+            let (bytes, expected) = traffic(&packets);
+            let cut = cut.index(bytes.len() + 1);
+            let jobs = Jobs::new(0, Duration::ZERO);
+            let ear = Ear::default();
+            prop_assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
+            let (receipts, mut inbound) = (Receipts::default(), Inbound::default());
+            let why = Reader::new(&jobs, &receipts, &mut inbound).run(&bytes[..cut], |_| Ok(()));
+            prop_assert!(why.is_passing());
+            let taken = inbound.frames() as usize;
+            prop_assert_eq!(receipts.frames(), taken as u64);
+            let starts = starts(&bytes);
+            prop_assert!(starts[taken] <= cut && (taken + 1 == starts.len() || cut < starts[taken + 1]));
+            let again = &bytes[starts[taken.saturating_sub(back)]..];
+            Reader::new(&jobs, &receipts, &mut inbound).run(again, |_| Ok(()));
+            prop_assert_eq!(ear.0.lock().clone(), expected);
         }
 
         #[test]

@@ -35,8 +35,13 @@ pub struct Config {
     pub hold: usize,
     /// How long that start may take.
     pub hold_time: Duration,
+    /// Bytes that are kept of what a worker has not acknowledged, to be sent again after
+    /// a connection broke; beyond them nothing more is written to it.
+    pub window: usize,
     /// How long to try to reach a worker before its jobs are told that it is lost.
     pub connect_timeout: Duration,
+    /// How long a connection that broke may take to come back before they are.
+    pub reconnect_timeout: Duration,
     /// How long the network may be silent before a connection counts as lost. (A
     /// worker that is frozen while its kernel answers is found by the planner.)
     pub silence: Duration,
@@ -51,7 +56,9 @@ impl Default for Config {
             queue: 4 << 20,
             hold: 16 << 20,
             hold_time: Duration::from_secs(60),
+            window: 4 << 20,
             connect_timeout: Duration::from_secs(10),
+            reconnect_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(20),
         }
     }
@@ -166,11 +173,20 @@ impl Endpoint {
         self.shared.find(worker).map_or(0, |link| link.queued())
     }
 
+    /// Bytes that are kept for a worker until it acknowledges them; 0 when there is no
+    /// link, and while it is being written to.
+    #[must_use]
+    pub fn unacknowledged(&self, worker: &str) -> usize {
+        self.shared
+            .find(worker)
+            .map_or(0, |link| link.unacknowledged())
+    }
+
     /// Whether there is a connection to a worker.
     #[must_use]
     pub fn is_connected(&self, worker: &str) -> bool {
         let link = self.shared.find(worker);
-        link.is_some_and(|link| matches!(link.phase(), crate::link::Phase::Up { .. }))
+        link.is_some_and(|link| matches!(link.phase(), crate::link::Phase::Up(_)))
     }
 
     /// Ends all connections; their jobs are told. Sending fails from now on.
@@ -216,7 +232,11 @@ impl JobLinks {
         {
             let worker = self.shared.config.worker.clone();
             let reason = "packets came for a job that had not started in time".to_owned();
-            sink.lost(&LinkError { worker, reason });
+            sink.lost(&LinkError {
+                from: worker.clone(),
+                worker,
+                reason,
+            });
         }
         for link in self.peers.iter().filter_map(|peer| peer.link.get()) {
             if let Some(error) = link.failure() {
@@ -251,8 +271,10 @@ impl Fabric for JobLinks {
     ) -> Result<(), LinkError> {
         let Some(&index) = self.by_rank.get(&to) else {
             let reason = format!("{to} of {} runs on no other worker", self.job);
+            let worker = self.shared.config.worker.clone();
             return Err(LinkError {
-                worker: self.shared.config.worker.clone(),
+                from: worker.clone(),
+                worker,
                 reason,
             });
         };

@@ -1,16 +1,19 @@
-//! The sending side of one socket: turns packets into frames and frames into bytes.
+//! The sending side of a link: turns packets into frames and frames into bytes.
 //!
 //! ```text
-//! queue --pull--> waiting --Whole--------------> unsent --flush--> socket
+//! queue --pull--> waiting --Whole--------------> unacknowledged --flush--> socket
 //!                        `--Stream--> streams --piece--^  (one piece of one stream
 //!                                        ^-----------'     a turn, round robin)
 //! ```
 //! Whoever owns the [`Writer`] owns the right to write: [`crate::link::Link`] lends
-//! it to one thread at a time.
+//! it to one thread at a time. It outlives the connections of its link: a new socket
+//! goes on where the other side says that the last one ended.
 
-use crate::fabric::Source;
-use crate::frame::{Frame, Kind, LENGTH};
+use crate::fabric::{MAX_HEADER, Source};
+use crate::frame::{self, Frame, Kind, LENGTH};
 use crate::id::{JobId, Rank};
+use crate::receipts::Receipts;
+use crate::unacknowledged::Unacknowledged;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
@@ -67,18 +70,29 @@ impl Outgoing {
     }
 }
 
-/// The sending side of a connected socket.
+/// The sending side of a link.
 pub(crate) struct Writer {
-    socket: Arc<TcpStream>,
+    /// The present connection; None while there is none.
+    connection: Option<Connection>,
+    receipts: Arc<Receipts>,
+    /// Bytes of unacknowledged frames above which nothing new is encoded.
+    window: usize,
     /// Of the next frame.
     sequence: u64,
     /// Number of the next stream; 0 is never one.
     next_packet: u32,
-    /// Encoded frames that the kernel has not taken.
-    unsent: Vec<u8>,
+    /// Encoded frames.
+    kept: Unacknowledged,
     /// Taken from the queue, not encoded.
     waiting: Vec<Outgoing>,
     streams: VecDeque<Stream>,
+}
+
+/// One of the connections of a link, which are numbered from 1.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) number: u64,
 }
 
 /// A packet whose payload is being written.
@@ -90,26 +104,91 @@ struct Stream {
 }
 
 impl Writer {
-    pub(crate) fn new(socket: Arc<TcpStream>) -> Self {
+    pub(crate) fn new(receipts: Arc<Receipts>, window: usize) -> Self {
         Self {
-            socket,
+            connection: None,
+            receipts,
+            window,
             sequence: 0,
             next_packet: 1,
-            unsent: Vec::new(),
+            kept: Unacknowledged::default(),
             waiting: Vec::new(),
             streams: VecDeque::new(),
         }
     }
 
-    /// Whether everything it was given is in the kernel's hands.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.unsent.is_empty() && self.waiting.is_empty() && self.streams.is_empty()
+    /// Goes on with `connection`, on which the other side has told that it has
+    /// `received` frames.
+    pub(crate) fn connect(
+        &mut self,
+        connection: Connection,
+        received: u64,
+    ) -> Result<(), frame::Error> {
+        self.acknowledge(received)?;
+        self.kept.rewind(|bytes| {
+            let frame = Frame::decode(bytes.first_chunk()?).ok()?;
+            let has_it = frame.sequence < received || !frame.kind.is_numbered();
+            has_it.then(|| LENGTH + frame.body())
+        });
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// The connection is broken: nothing more is written to it.
+    pub(crate) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
+    /// Number of bytes that it keeps.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.kept.bytes()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// The number of the present connection; 0 when there is none.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection.as_ref().map_or(0, |c| c.number)
+    }
+
+    /// The other side has `received` frames.
+    pub(crate) fn acknowledge(&mut self, received: u64) -> Result<(), frame::Error> {
+        if received > self.sequence {
+            let (sent, got) = (self.sequence, received);
+            return Err(frame::Error::Ack { sent, got });
+        }
+        self.kept.acknowledge(received);
+        Ok(())
+    }
+
+    /// Whether a packet can be written at once: there is a connection, and the kernel
+    /// has everything, and there is room to keep the packet.
+    pub(crate) fn is_free(&self) -> bool {
+        self.connection.is_some() && self.has_sent_all() && self.has_room()
+    }
+
+    /// Whether what goes out next does not cut a frame in two.
+    pub(crate) fn has_sent_all(&self) -> bool {
+        self.kept.is_sent() && self.waiting.is_empty() && self.streams.is_empty()
+    }
+
+    /// Whether [`Writer::write`] has something to do.
+    pub(crate) fn can_write(&self) -> bool {
+        let more = !(self.waiting.is_empty() && self.streams.is_empty());
+        self.connection.is_some() && (!self.kept.is_sent() || more && self.has_room())
+    }
+
+    /// Whether new frames may be kept, before the other side acknowledges more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.kept.bytes() < self.window
     }
 
     /// Takes about one batch from `queue`. Returns the bytes that the packets held.
     pub(crate) fn pull(&mut self, queue: &mut VecDeque<Outgoing>) -> usize {
         let mut held = 0;
-        while held < BATCH {
+        while self.has_room() && held < BATCH {
             let Some(packet) = queue.pop_front() else {
                 break;
             };
@@ -122,17 +201,29 @@ impl Writer {
     /// Writes what was pulled and one piece of one stream, waiting for the peer as
     /// long as it takes.
     pub(crate) fn write(&mut self) -> io::Result<()> {
-        for packet in std::mem::take(&mut self.waiting) {
-            self.encode(packet);
+        if self.has_room() {
+            for packet in std::mem::take(&mut self.waiting) {
+                self.encode(packet);
+            }
+            self.encode_piece();
         }
-        self.encode_piece();
-        (&*self.socket).write_all(&self.unsent)?;
-        self.unsent.clear();
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        let mut socket = &*connection.socket;
+        while !self.kept.is_sent() {
+            match socket.write(self.kept.to_send()) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => self.kept.note_sent(taken),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
-    /// Writes a whole packet without waiting and without copying it; what the
-    /// kernel does not take now stays for [`Writer::write`].
+    /// Writes a whole packet without waiting, straight from where it is; what the
+    /// kernel does not take now stays for [`Writer::write`], also when this fails.
     pub(crate) fn try_whole(
         &mut self,
         address: &Address,
@@ -140,28 +231,48 @@ impl Writer {
         payload: &[u8],
     ) -> io::Result<()> {
         debug_assert!(
-            self.is_idle(),
+            self.is_free(),
             "an idle link is written to directly, a busy one is not"
         );
         let frame = self.whole(address, header.len(), payload.len());
-        let parts = [
-            IoSlice::new(&frame),
-            IoSlice::new(header),
-            IoSlice::new(payload),
-        ];
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let mut control = SendAncillaryBuffer::default();
-        let mut taken = match sendmsg(&*self.socket, &parts, &mut control, flags) {
-            Ok(taken) => taken,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
+        self.try_parts([&frame, header, payload])
+    }
+
+    /// Tells the other side how much has arrived, without waiting.
+    pub(crate) fn try_ack(&mut self) -> io::Result<()> {
+        let frame = self.unnumbered(Kind::Ack, 0);
+        self.try_parts([&frame, &[], &[]])
+    }
+
+    /// Tells it, with the next [`Writer::write`].
+    pub(crate) fn encode_ack(&mut self) {
+        let frame = self.unnumbered(Kind::Ack, 0);
+        self.kept
+            .append(LENGTH, self.sequence, |out| out.extend_from_slice(&frame));
+    }
+
+    /// Tells the other side that the link is given up, without waiting and only as far
+    /// as the kernel takes it.
+    pub(crate) fn try_bye(&mut self, reason: &str) -> io::Result<()> {
+        let fits = |&end: &usize| end <= MAX_HEADER && reason.is_char_boundary(end);
+        let end = (0..=reason.len()).rev().find(fits).unwrap_or(0);
+        let frame = self.unnumbered(Kind::Bye, end as u16);
+        self.try_parts([&frame, &reason.as_bytes()[..end], &[]])
+    }
+
+    /// Writes one encoded frame as far as the kernel takes it now, and keeps it.
+    fn try_parts(&mut self, parts: [&[u8]; 3]) -> io::Result<()> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        let outcome = match &self.connection {
+            Some(connection) => send_now(&connection.socket, parts),
+            None => Ok(0),
         };
-        for part in parts {
-            let here = taken.min(part.len());
-            self.unsent.extend_from_slice(&part[here..]);
-            taken -= here;
-        }
-        Ok(())
+        // After the write: the other side may be at work while this copies.
+        self.kept.append(length, self.sequence, |out| {
+            parts.iter().for_each(|part| out.extend_from_slice(part));
+        });
+        self.kept.note_sent(*outcome.as_ref().unwrap_or(&0));
+        outcome.map(drop)
     }
 
     /// Encodes a packet that waited. Packets of ended jobs go no further.
@@ -177,8 +288,11 @@ impl Writer {
             } => {
                 let header = usize::from(header);
                 let frame = self.whole(&address, header, bytes.len() - header);
-                self.unsent.extend_from_slice(&frame);
-                self.unsent.extend_from_slice(&bytes);
+                self.kept
+                    .append(LENGTH + bytes.len(), self.sequence, |out| {
+                        out.extend_from_slice(&frame);
+                        out.extend_from_slice(&bytes);
+                    });
             }
             Outgoing::Stream {
                 address,
@@ -193,8 +307,11 @@ impl Writer {
                     header: header.len() as u16,
                     ..self.frame(&address, packet, Kind::Open)
                 };
-                self.unsent.extend_from_slice(&frame.encode());
-                self.unsent.extend_from_slice(&header);
+                self.kept
+                    .append(LENGTH + header.len(), self.sequence, |out| {
+                        out.extend_from_slice(&frame.encode());
+                        out.extend_from_slice(&header);
+                    });
                 self.streams.push_back(Stream {
                     address,
                     packet,
@@ -211,29 +328,36 @@ impl Writer {
             return;
         };
         let length = stream.left.min(PIECE as u64) as usize;
-        let start = self.unsent.len();
-        let body = start + LENGTH;
-        self.unsent.resize(body + length, 0);
-        let gone = stream.address.ended.load(Ordering::Relaxed)
-            || stream.source.read(&mut self.unsent[body..]).is_err();
         stream.left -= length as u64;
-        let kind = match (gone, stream.left) {
-            (true, _) => Kind::Cut,
-            (false, 0) => Kind::Last,
-            (false, _) => Kind::Piece,
+        let kind = if stream.left == 0 {
+            Kind::Last
+        } else {
+            Kind::Piece
         };
-        let length = if gone { 0 } else { length };
         let frame = self.frame(&stream.address, stream.packet, kind);
-        let frame = Frame {
-            length: length as u32,
-            ..frame
-        };
-        self.unsent.truncate(body + length);
-        self.unsent[start..body].copy_from_slice(&frame.encode());
+        let mut gone = stream.address.ended.load(Ordering::Relaxed);
+        self.kept.append(LENGTH + length, self.sequence, |out| {
+            let (start, body) = (out.len(), out.len() + LENGTH);
+            out.resize(body + length, 0);
+            gone = gone || stream.source.read(&mut out[body..]).is_err();
+            let frame = if gone {
+                out.truncate(body);
+                Frame {
+                    kind: Kind::Cut,
+                    ..frame
+                }
+            } else {
+                Frame {
+                    length: length as u32,
+                    ..frame
+                }
+            };
+            out[start..body].copy_from_slice(&frame.encode());
+        });
         match kind {
-            Kind::Piece => self.streams.push_back(stream),
+            _ if gone => {}
             Kind::Last => stream.source.sent(),
-            _ => {}
+            _ => self.streams.push_back(stream),
         }
     }
 
@@ -248,6 +372,22 @@ impl Writer {
         frame.encode()
     }
 
+    /// A frame that is of no packet, encoded.
+    fn unnumbered(&self, kind: Kind, header: u16) -> [u8; LENGTH] {
+        let frame = Frame {
+            sequence: self.sequence,
+            ack: self.receipts.tell(),
+            job: JobId(0),
+            total: 0,
+            to: Rank(0),
+            packet: 0,
+            length: 0,
+            header,
+            kind,
+        };
+        frame.encode()
+    }
+
     /// The next frame in sequence, without lengths.
     fn frame(&mut self, address: &Address, packet: u32, kind: Kind) -> Frame {
         let sequence = self.sequence;
@@ -255,6 +395,7 @@ impl Writer {
         let Address { job, to, .. } = *address;
         Frame {
             sequence,
+            ack: self.receipts.tell(),
             job,
             total: 0,
             to,
@@ -263,5 +404,17 @@ impl Writer {
             header: 0,
             kind,
         }
+    }
+}
+
+/// Has the kernel take what it takes without waiting; returns how many bytes.
+fn send_now(socket: &TcpStream, parts: [&[u8]; 3]) -> io::Result<usize> {
+    let parts = parts.map(IoSlice::new);
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let mut control = SendAncillaryBuffer::default();
+    match sendmsg(socket, &parts, &mut control, flags) {
+        Ok(taken) => Ok(taken),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
+        Err(error) => Err(error.into()),
     }
 }

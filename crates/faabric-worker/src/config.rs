@@ -23,6 +23,9 @@ pub struct Config {
     /// Where other workers reach it, `host` or `host:port`. Empty: the address it
     /// listens on or, where that is every address, the one that faces the planner.
     pub advertise: String,
+    /// How long a broken connection to another worker may take to come back before the
+    /// jobs that use it fail, in milliseconds.
+    pub reconnect_ms: u64,
     /// Where modules and their compiled code are kept; nowhere when not set.
     pub cache: Option<PathBuf>,
     /// Jobs may map host directories below these into their guests, and no others.
@@ -42,6 +45,7 @@ impl Default for Config {
             cluster: "faabric".to_owned(),
             listen: "127.0.0.1:0".to_owned(),
             advertise: String::new(),
+            reconnect_ms: 30_000,
             cache: None,
             file_roots: Vec::new(),
             memory_limit: 4 << 30,

@@ -379,9 +379,7 @@ impl Sink for Ear {
             return;
         };
         if let Some(rank) = job.first_alive() {
-            let own = &job.shared.name;
-            let reason = format!("worker {own}: {error}");
-            job.abort(rank, code::FAULT, &reason);
+            job.abort(rank, code::FAULT, &error.to_string());
         }
     }
 }

@@ -72,6 +72,7 @@ impl Worker {
             worker: name.clone(),
             cluster: config.cluster.clone(),
             listen: config.listen.clone(),
+            reconnect_timeout: Duration::from_millis(config.reconnect_ms),
             ..tcp::Config::default()
         })?;
         let planner = session::channel(&config.planner)?;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../faabric-wire/src/tcp_tests/proxy.rs"]
+mod proxy;
 mod support;
 
 use faabric_wire::proto::RankLocation;
@@ -24,6 +26,9 @@ fn mpi_guest(body: &str) -> String {
         call("MPI_Sendrecv", 12),
         call("MPI_Recv", 7),
         call("MPI_Abort", 2),
+        call("MPI_Allreduce", 6),
+        call("MPI_Bcast", 5),
+        call("MPI_Alltoall", 7),
         "(import \"mpi\" \"MPI_Finalize\" (func $MPI_Finalize (result i32)))".to_owned(),
     ];
     let prologue = "(local $me i32) (local $size i32)
@@ -73,8 +78,62 @@ fn ring(length: usize, rounds: usize) -> String {
     ))
 }
 
+/// Sums, spreads and exchanges `words` words of each of four ranks, `rounds` times, and
+/// says hello if all results were right.
+fn collectives(words: usize, rounds: usize) -> String {
+    let (send, receive, bytes) = (1 << 20, 2 << 20, 4 * words);
+    let check = |at: usize, value: &str| {
+        format!(
+            "(if (i32.ne (i32.load8_u (i32.const {at})) {value})
+               (then (call $proc_exit (i32.const 95))))"
+        )
+    };
+    let checks = [
+        // 1 + 2 + 3 + 4 in every byte.
+        check(receive + bytes - 1, "(i32.const 10)"),
+        // What rank 3 has sent to all.
+        check(receive + bytes - 1, "(i32.const 77)"),
+        // The last quarter is from rank 3.
+        check(receive + bytes - 1, "(i32.const 4)"),
+    ];
+    mpi_guest(&format!(
+        "(loop $again
+           (memory.fill (i32.const {send}) (i32.add (local.get $me) (i32.const 1))
+             (i32.const {bytes}))
+           (drop (call $MPI_Allreduce (i32.const {send}) (i32.const {receive})
+             (i32.const {words}) (i32.const INT32) (i32.const SUM) (i32.const 0x101)))
+           {}
+           (if (i32.eq (local.get $me) (i32.const 3))
+             (then (memory.fill (i32.const {receive}) (i32.const 77) (i32.const {bytes}))))
+           (drop (call $MPI_Bcast (i32.const {receive}) (i32.const {words})
+             (i32.const INT32) (i32.const 3) (i32.const 0x101)))
+           {}
+           (drop (call $MPI_Alltoall (i32.const {send}) (i32.const {quarter})
+             (i32.const INT32) (i32.const {receive}) (i32.const {quarter})
+             (i32.const INT32) (i32.const 0x101)))
+           {}
+           (local.set $round (i32.add (local.get $round) (i32.const 1)))
+           (br_if $again (i32.lt_u (local.get $round) (i32.const {rounds}))))
+         (call $write (i32.const 1024) (i32.const 19))
+         (drop (call $MPI_Finalize))",
+        checks[0],
+        checks[1],
+        checks[2],
+        quarter = words / 4,
+    ))
+}
+
 fn put(planner: &FakePlanner, wat: &str) -> String {
-    planner.put(&wat.replace("BYTE", &format!("{:#x}", faabric_mpi::abi::MPI_BYTE)))
+    use faabric_mpi::abi;
+    let names = [
+        ("BYTE", abi::MPI_BYTE),
+        ("INT32", abi::MPI_INT32_T),
+        ("SUM", abi::MPI_SUM),
+    ];
+    let named = names.iter().fold(wat.to_owned(), |wat, (name, value)| {
+        wat.replace(&format!("const {name})"), &format!("const {value:#x})"))
+    });
+    planner.put(&named)
 }
 
 /// Two workers and their sessions.
@@ -168,8 +227,49 @@ async fn ranks_that_wait_for_a_worker_that_is_gone_end_with_its_name() {
     let report = b.read_exits(2).await;
     let reason = &report.aborted[0].reason;
     assert!(
-        reason.starts_with("worker b: the connection to worker a is lost"),
+        reason.starts_with("the connection from worker b to worker a is lost"),
         "{reason}"
     );
     drop(b_running);
+}
+
+#[tokio::test]
+async fn collectives_are_right_over_a_connection_that_is_cut_again_and_again() {
+    let mut planner = FakePlanner::start().await;
+    let [(_a, mut a), (_b, mut b)] = pair(&mut planner).await;
+    let proxies = [&a, &b].map(|session| {
+        let target = session.hello.data_address.parse().unwrap();
+        proxy::Proxy::start(target, 1)
+    });
+    for (job, (words, rounds, most)) in [(8, 1_500, 20_000), (60_000, 30, 1_500_000)]
+        .into_iter()
+        .enumerate()
+    {
+        let job = job as u64 + 1;
+        let before: usize = proxies.iter().map(proxy::Proxy::cuts).sum();
+        for proxy in &proxies {
+            proxy.cut_after(most);
+            proxy.cut_all(false);
+        }
+        let mut world = vec![a.location(vec![0, 1]), b.location(vec![2, 3])];
+        for (place, proxy) in world.iter_mut().zip(&proxies) {
+            place.data_address = proxy.address.to_string();
+        }
+        let module = put(&planner, &collectives(words, rounds));
+        a.start_part(job, spec(&module, 4), vec![0, 1], world.clone())
+            .await;
+        b.start_part(job, spec(&module, 4), vec![2, 3], world).await;
+        let (first, second) = tokio::join!(a.read_exits(2), b.read_exits(2));
+        for (report, ranks) in [(first, 0..2), (second, 2..4)] {
+            for rank in ranks {
+                assert_eq!(report.exit(rank), (0, ""));
+                assert_eq!(report.stdout(rank), "hello from a guest\n");
+            }
+        }
+        let cuts: usize = proxies.iter().map(proxy::Proxy::cuts).sum();
+        let cuts = cuts - before;
+        assert!(cuts >= 5, "only {cuts} connections were cut");
+        a.forget(job).await;
+        b.forget(job).await;
+    }
 }

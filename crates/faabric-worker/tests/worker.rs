@@ -391,7 +391,7 @@ async fn losing_another_worker_ends_the_job_and_names_both() {
     assert!(
         aborted
             .reason
-            .starts_with("worker a: the connection to worker b is lost"),
+            .starts_with("the connection from worker a to worker b is lost"),
         "{aborted:?}"
     );
     assert_eq!(report.exit(1).0, 137);

@@ -233,6 +233,7 @@ impl Fabric for Wire {
             Payload::Stream(len, source) => Item::Open(to, header.into(), len, source),
         };
         self.links[worker].send(item).map_err(|_| LinkError {
+            from: String::new(),
             worker: format!("worker-{worker}"),
             reason: "its queue is closed".into(),
         })

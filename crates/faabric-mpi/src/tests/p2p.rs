@@ -389,6 +389,7 @@ fn abort_wakes_every_blocked_rank() {
 fn a_lost_connection_ends_the_job_with_the_workers_name() {
     let cluster = Cluster::new(&[0, 1]);
     let lost = LinkError {
+        from: "worker-0".into(),
         worker: "worker-1".into(),
         reason: "reset".into(),
     };

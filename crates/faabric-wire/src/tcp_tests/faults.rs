@@ -99,6 +99,10 @@ fn shake_hands(with: &Endpoint, name: &str, incarnation: u64) -> (TcpStream, Ans
     let (from, to) = (name.to_owned(), config.worker.clone());
     let hello = Hello {
         incarnation,
+        link: 1,
+        attempt: 1,
+        resumes: 0,
+        received: 0,
         cluster: config.cluster.clone(),
         from,
         to,
@@ -118,6 +122,7 @@ fn a_peer_that_breaks_the_protocol_loses_its_link() {
     };
     let frame = Frame {
         sequence: 0,
+        ack: 0,
         job: JOB,
         total: 3,
         to: Rank(1),
@@ -157,7 +162,7 @@ fn a_peer_that_breaks_the_protocol_loses_its_link() {
     for (index, (bad, complaint)) in bad.into_iter().enumerate() {
         let (_links, at_b) = join(&b, std::slice::from_ref(&place));
         let (mut socket, answer) = shake_hands(&b, "a", index as u64);
-        assert!(matches!(answer, Answer::Welcome { .. }), "{answer:?}");
+        assert!(matches!(answer, Answer::Welcome(_)), "{answer:?}");
         for frame in [frame, bad] {
             socket.write_all(&frame.encode()).unwrap();
             socket.write_all(b"abc").unwrap();
@@ -185,10 +190,10 @@ fn a_second_connection_is_busy_and_a_restarted_worker_is_let_in() {
     };
     let (_links, at_b) = join(&b, &[place]);
     let (_first, answer) = shake_hands(&b, "a", 1);
-    assert!(matches!(answer, Answer::Welcome { .. }));
+    assert!(matches!(answer, Answer::Welcome(_)));
     assert_eq!(shake_hands(&b, "a", 1).1, Answer::Busy);
     let (_second, answer) = shake_hands(&b, "a", 2);
-    assert!(matches!(answer, Answer::Welcome { .. }));
+    assert!(matches!(answer, Answer::Welcome(_)));
     assert_eq!(at_b.wait_lost().reason, "the worker was restarted");
 }
 

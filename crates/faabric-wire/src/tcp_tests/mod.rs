@@ -10,10 +10,13 @@ use crate::handshake::{Answer, Hello};
 use parking_lot::{Condvar, Mutex};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::AtomicU32;
 use std::thread;
 
 mod faults;
 mod jobs;
+mod outages;
+mod proxy;
 mod traffic;
 
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,284 @@
+//! Connections that break, and come back or do not.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::proxy::Proxy;
+use super::*;
+
+/// Two endpoints; each reaches the other through a proxy.
+fn apart(seed: u64, configure: impl Fn(&mut Config)) -> ([Endpoint; 2], [Proxy; 2], Vec<Place>) {
+    let ends = ["a", "b"].map(|name| {
+        let mut config = config(name);
+        configure(&mut config);
+        Endpoint::listen(config).unwrap()
+    });
+    let proxies = [0, 1].map(|side| Proxy::start(ends[side].local_address(), seed + side as u64));
+    let mut places = places(&[&ends[0], &ends[1]]);
+    for (place, proxy) in places.iter_mut().zip(&proxies) {
+        place.address = proxy.address.to_string();
+    }
+    (ends, proxies, places)
+}
+
+/// The bytes of packet `number`: any length up to some thousand, now and then more.
+fn body(number: u32) -> Vec<u8> {
+    let length = match number % 50 {
+        0 => 300_000,
+        1 => 100_000,
+        _ => (number.wrapping_mul(2_654_435_761) >> 20) as usize,
+    };
+    (0..length)
+        .map(|at| (at as u32 ^ number.wrapping_mul(97)) as u8)
+        .collect()
+}
+
+/// A payload that is read when its turn comes.
+struct Body(Vec<u8>, usize);
+
+impl Source for Body {
+    fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone> {
+        buf.copy_from_slice(&self.0[self.1..self.1 + buf.len()]);
+        self.1 += buf.len();
+        Ok(())
+    }
+    fn sent(self: Box<Self>) {}
+}
+
+/// Checks that packets come once, whole and in order; counts them.
+struct Checker {
+    next: [AtomicU32; 2],
+    recorder: Arc<Recorder>,
+    total: u32,
+}
+
+struct Whole(Arc<Checker>, Vec<u8>, Vec<u8>);
+
+impl Checker {
+    fn new(total: u32) -> Arc<Self> {
+        Arc::new(Self {
+            next: Default::default(),
+            recorder: Arc::default(),
+            total,
+        })
+    }
+
+    /// `header` is the sender's thread and the packet's number, in the order of sends.
+    fn start(&self, header: &[u8]) {
+        let number = u32::from_le_bytes(header[1..].try_into().unwrap());
+        let due = self.next[usize::from(header[0])].fetch_add(1, Ordering::SeqCst);
+        assert_eq!(number, due, "thread {}", header[0]);
+    }
+
+    fn end(&self, header: &[u8], payload: &[u8]) {
+        let number = u32::from_le_bytes(header[1..].try_into().unwrap());
+        assert!(payload == body(number), "packet {number} is damaged");
+        self.recorder.note(Event::End {
+            header: header.to_vec(),
+            sum: 0,
+        });
+    }
+
+    fn wait(&self) {
+        let total = self.total as usize;
+        let lost = |event: &Event| matches!(event, Event::Lost(_));
+        let events = self.recorder.wait("all packets", |events| {
+            events.len() >= total || events.iter().any(lost)
+        });
+        assert!(!events.iter().any(lost), "{:?}", events.last());
+        assert_eq!(events.len(), total);
+    }
+}
+
+struct CheckerEar(Arc<Checker>);
+
+impl Sink for CheckerEar {
+    fn deliver(&self, _: Rank, header: &[u8], payload: &[u8]) {
+        self.0.start(header);
+        self.0.end(header, payload);
+    }
+    fn open(&self, _: Rank, header: &[u8], _: u64) -> Box<dyn Drain> {
+        self.0.start(header);
+        Box::new(Whole(Arc::clone(&self.0), header.to_vec(), Vec::new()))
+    }
+    fn lost(&self, error: &LinkError) {
+        self.0.recorder.note(Event::Lost(error.clone()));
+    }
+}
+
+impl Drain for Whole {
+    fn write(&mut self, bytes: &[u8]) {
+        self.2.extend_from_slice(bytes);
+    }
+    fn end(self: Box<Self>) {
+        self.0.end(&self.1, &self.2);
+    }
+}
+
+/// Sends `count` packets as thread `thread`, some of them as streams.
+fn send_many(links: &JobLinks, to: u32, thread: u8, count: u32) {
+    for number in 0..count {
+        let header = [&[thread][..], &number.to_le_bytes()].concat();
+        let bytes = body(number);
+        let payload = if number % 7 == 3 && !bytes.is_empty() {
+            Payload::Stream(bytes.len() as u64, Box::new(Body(bytes.clone(), 0)))
+        } else {
+            Payload::Bytes(&bytes)
+        };
+        links
+            .send(Rank(to), &header, payload, Caller::Rank)
+            .unwrap();
+    }
+}
+
+fn cut_while_both_send(seed: u64, most: u64, window: usize) {
+    let count = 400;
+    let (ends, proxies, places) = apart(seed, |config| config.window = window);
+    let sides = [(0, 4), (1, 0)].map(|(side, to): (usize, u32)| {
+        let links = ends[side].job(JOB, &places);
+        let checker = Checker::new(2 * count);
+        links.attach(Arc::new(CheckerEar(Arc::clone(&checker))));
+        (links, checker, to)
+    });
+    proxies.iter().for_each(|proxy| proxy.cut_after(most));
+    thread::scope(|scope| {
+        for (links, _, to) in &sides {
+            for thread in 0..2 {
+                scope.spawn(move || send_many(links, *to, thread, count));
+            }
+        }
+    });
+    for (_, checker, _) in &sides {
+        checker.wait();
+    }
+    let cuts: usize = proxies.iter().map(Proxy::cuts).sum();
+    assert!(cuts >= 10, "only {cuts} connections were cut");
+}
+
+#[test]
+fn cut_at_any_byte_packets_arrive_once_and_in_order() {
+    for seed in 0..4 {
+        cut_while_both_send(seed * 1_000, 700_000, 4 << 20);
+    }
+}
+
+#[test]
+fn cut_at_any_byte_with_little_room_to_keep() {
+    for seed in 0..3 {
+        cut_while_both_send(seed * 1_000 + 7, 300_000, 40_000);
+    }
+}
+
+#[test]
+fn connections_that_break_in_the_handshake_are_made_again() {
+    let (ends, proxies, places) = apart(5, |_| ());
+    let (to_b, at_a) = join(&ends[0], &places);
+    let (to_a, at_b) = join(&ends[1], &places);
+    // Hello and welcome are about 110 and 50 bytes.
+    proxies.iter().for_each(|proxy| proxy.cut_after(300));
+    for number in 0..100u8 {
+        send(&to_b, 4, &[number], b"").unwrap();
+        send(&to_a, 0, &[number], b"").unwrap();
+    }
+    for recorder in [&at_a, &at_b] {
+        let events = recorder.wait("100 packets", |events| events.len() >= 100);
+        let numbers = events.iter().map(|event| match event {
+            Event::Packet { header, .. } => header[0],
+            other => panic!("{other:?}"),
+        });
+        assert!(numbers.eq(0..100));
+    }
+}
+
+#[test]
+fn what_has_arrived_is_not_kept() {
+    let (a, b, places) = pair();
+    let (to_b, _at_a) = join(&a, &places);
+    let (_to_a, at_b) = join(&b, &places);
+    // Nothing goes the other way, and it is too little to be told at once.
+    send(&to_b, 4, b"once", &[0; 1_000]).unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    let deadline = clock::now() + PATIENCE;
+    while a.unacknowledged("b") > 0 {
+        assert!(clock::now() < deadline, "it is kept for ever");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn no_more_is_kept_than_there_is_room_for() {
+    let (window, queue) = (100_000, 100_000);
+    let a = Endpoint::listen(Config {
+        window,
+        queue,
+        ..config("a")
+    })
+    .unwrap();
+    let b = endpoint("b");
+    let places = places(&[&a, &b]);
+    let (to_b, _at_a) = join(&a, &places);
+    let (_to_a, at_b) = join(&b, &places);
+    at_b.shut(true);
+    let (taken, total) = (AtomicU32::new(0), 200);
+    let (kept, most) = thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..total {
+                send(&to_b, 4, b"fill", &[0; 10_000]).unwrap();
+                taken.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        while a.queued("b") < queue {
+            thread::yield_now();
+        }
+        let found = (a.unacknowledged("b"), taken.load(Ordering::SeqCst));
+        at_b.shut(false);
+        found
+    });
+    // One batch may go beyond it. The kernel alone would have taken all 2 MB.
+    assert!(kept <= window + 80_000, "{kept} bytes were kept");
+    assert!(most <= 40, "{most} packets were taken");
+    at_b.wait("all packets", |events| events.len() == total);
+}
+
+#[test]
+fn a_worker_that_does_not_come_back_is_lost_with_both_names() {
+    let patience = Duration::from_millis(200);
+    let (ends, proxies, places) = apart(1, |config| config.reconnect_timeout = patience);
+    let (to_b, at_a) = join(&ends[0], &places);
+    let (_to_a, at_b) = join(&ends[1], &places);
+    send(&to_b, 4, b"hello", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    proxies.iter().for_each(|proxy| proxy.cut_all(true));
+    let error = at_a.wait_lost();
+    let text = error.to_string();
+    let start = "the connection from worker a to worker b is lost: ";
+    assert!(text.starts_with(start), "{text}");
+    let cause = "it could not be connected again within 200 ms";
+    assert!(text.contains(cause), "{text}");
+    assert_eq!(send(&to_b, 4, b"late", b""), Err(error));
+    let text = at_b.wait_lost().to_string();
+    assert!(text.contains("from worker b to worker a"), "{text}");
+    assert!(text.contains("did not connect again"), "{text}");
+
+    // A later job gets a new link.
+    proxies[1].open_to(ends[1].local_address());
+    let (later, recorder) = (ends[1].job(JobId(8), &places), Arc::<Recorder>::default());
+    later.attach(Arc::new(Ear(Arc::clone(&recorder))));
+    send(&ends[0].job(JobId(8), &places), 4, b"again", b"").unwrap();
+    recorder.wait("packet", |events| events.len() == 1);
+}
+
+#[test]
+fn a_worker_restarted_while_the_connection_is_down_is_another() {
+    let (ends, proxies, places) = apart(1, |_| ());
+    let (to_b, at_a) = join(&ends[0], &places);
+    let (_to_a, at_b) = join(&ends[1], &places);
+    send(&to_b, 4, b"hello", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    proxies.iter().for_each(|proxy| proxy.cut_all(true));
+    let [_a, b] = ends;
+    drop(b);
+    let restarted = endpoint("b");
+    proxies[1].open_to(restarted.local_address());
+    let reason = at_a.wait_lost().reason;
+    assert!(reason.contains("was restarted"), "{reason}");
+}
