@@ -89,6 +89,19 @@ fn signals_end_ranks_that_compute_sleep_or_read() {
 }
 
 #[test]
+fn a_stray_interrupt_from_outside_changes_nothing() {
+    for what in ["spin", "sleep"] {
+        let running = Running::start(what);
+        for _ in 0..20 {
+            running.signal("USR1");
+        }
+        running.signal("INT");
+        let (ended, stderr) = running.end();
+        assert_eq!(ended, 130, "{what}: {stderr}");
+    }
+}
+
+#[test]
 fn killed_it_leaves_no_process() {
     let mut running = Running::start("sleep");
     running.child.kill().unwrap();

@@ -19,8 +19,12 @@ use wasmer::{FunctionEnvMut, RuntimeError, Type, Value};
 pub(crate) struct Callbacks {
     /// Why the last callback did not return.
     left: Option<RuntimeError>,
-    /// Pages that the host added to the memory for itself: address and length.
-    scratch: (u32, u32),
+    /// How many callbacks are under way, each within the one before.
+    depth: usize,
+    /// Pages that the host added to the memory for itself, address and length: one
+    /// region for each depth. A guest function that calls MPI again must not find its
+    /// arguments overwritten when it goes on.
+    scratch: Vec<(u32, u32)>,
 }
 
 /// The Granule in a host call, as the MPI engine may use it.
@@ -90,7 +94,10 @@ impl Guest for Caller<'_, '_> {
             .iter()
             .map(|arg| Value::I32(arg.cast_signed()))
             .collect();
-        match function.call(self.env, &args) {
+        self.env.data_mut().callbacks.depth += 1;
+        let returned = function.call(self.env, &args);
+        self.env.data_mut().callbacks.depth -= 1;
+        match returned {
             Ok(results) => Ok(results.first().and_then(Value::i32).map(i32::cast_unsigned)),
             Err(error) => {
                 let text = error.message();
@@ -102,7 +109,9 @@ impl Guest for Caller<'_, '_> {
 
     fn scratch(&mut self, len: u64) -> Result<Addr, Error> {
         let refuse = |why: String| Error::new(Class::NO_MEM, why);
-        let (at, have) = self.env.data().callbacks.scratch;
+        let Callbacks { depth, scratch, .. } = &self.env.data().callbacks;
+        let depth = *depth;
+        let (at, have) = scratch.get(depth).copied().unwrap_or_default();
         if len <= u64::from(have) {
             return Ok(Addr(u64::from(at)));
         }
@@ -119,7 +128,11 @@ impl Guest for Caller<'_, '_> {
         let at = u32::try_from(u64::from(before.0) * page)
             .map_err(|_| refuse("the guest's memory is full".to_owned()))?;
         let have = u32::try_from(pages * page).unwrap_or(u32::MAX);
-        self.env.data_mut().callbacks.scratch = (at, have);
+        let scratch = &mut self.env.data_mut().callbacks.scratch;
+        if scratch.len() <= depth {
+            scratch.resize(depth + 1, (0, 0));
+        }
+        scratch[depth] = (at, have);
         Ok(Addr(u64::from(at)))
     }
 

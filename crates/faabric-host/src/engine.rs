@@ -84,6 +84,7 @@ impl Engine {
                     .to_owned(),
             ));
         }
+        crate::sys::ignore_stray_interrupts();
         let cache = config.cache.and_then(|dir| {
             Cache::open(&dir)
                 .inspect_err(|error| tracing::warn!("prepared modules are not kept: {error}"))

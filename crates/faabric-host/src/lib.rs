@@ -42,3 +42,4 @@ pub use memory::{GuestMemory, StringError};
 pub use module::Module;
 pub use process::{Exit, Interrupter, Process};
 pub use stdio::{NoInput, Output, Pipe, PipeWriter, Stdin};
+pub use sys::ignore_stray_interrupts;

@@ -4,8 +4,10 @@ mod direct;
 mod exit;
 mod reservation;
 mod signal;
+mod stray;
 
 pub(crate) use direct::{attach, direct};
 pub(crate) use exit::BackgroundWork;
 pub(crate) use reservation::Reservation;
 pub(crate) use signal::{Fault, filter_signals};
+pub use stray::ignore_stray_interrupts;
