@@ -26,8 +26,10 @@ const MODULE_CHUNK: usize = 1 << 20;
 const STDIN_CHUNK: usize = 64 << 10;
 /// How long a lost planner may take to come back before the client gives up.
 const RECONNECT_FOR: Duration = Duration::from_secs(30);
-/// How long a job may take to end after Ctrl-C before the client leaves it.
-const CANCEL_FOR: Duration = Duration::from_secs(10);
+/// How long a job may take to end after Ctrl-C before the client leaves it. The planner
+/// waits `stop_ms` (10 s) for ranks that do not end, then ends the job itself, and that
+/// must still get here on a busy machine.
+const CANCEL_FOR: Duration = Duration::from_secs(30);
 
 /// Arguments of `faabric run`.
 #[derive(clap::Args, Debug)]
@@ -126,6 +128,7 @@ async fn run_on(
         reporter: Reporter::new(format),
         stdin: (!args.no_stdin).then(Stdin::start),
         interrupted: None,
+        give_up: None,
     };
     follower.follow(signals).await
 }
@@ -284,6 +287,8 @@ struct Follower {
     stdin: Option<Stdin>,
     /// The signal that had the job cancelled.
     interrupted: Option<EndSignal>,
+    /// When to leave a job that was cancelled and does not end.
+    give_up: Option<tokio::time::Instant>,
 }
 
 /// Why one connection's worth of following ended.
@@ -354,7 +359,6 @@ impl Follower {
             Ok(reply) => reply.into_inner(),
             Err(status) => return Ok(Pause::ConnectionLost(status)),
         };
-        let mut give_up: Option<tokio::time::Instant> = None;
         loop {
             tokio::select! {
                 event = events.message() => match event {
@@ -373,14 +377,14 @@ impl Follower {
                     }
                 }
                 signal = signals.next() => {
-                    if give_up.is_some() {
+                    if self.give_up.is_some() {
                         bail!("interrupted again; job {} is being cancelled", self.job);
                     }
-                    give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
+                    self.give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
                     self.interrupted = Some(signal);
                     self.cancel(signal).await;
                 }
-                () = at(give_up) => bail!("job {} did not end within {} s of being cancelled", self.job, CANCEL_FOR.as_secs()),
+                () = at(self.give_up) => bail!("job {} did not end within {} s of being cancelled", self.job, CANCEL_FOR.as_secs()),
             }
         }
     }

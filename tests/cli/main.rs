@@ -6,6 +6,7 @@ mod cache;
 mod clusters;
 mod endings;
 mod files;
+mod frozen;
 mod harness;
 mod mpi;
 mod mpi_calls;

@@ -175,3 +175,47 @@ fn a_message_of_more_than_two_gib_arrives_within_and_between_workers() {
         assert_eq!(run.stdout, "2 GiB and 64 bytes: 0 errors\n");
     }
 }
+
+#[test]
+fn a_user_operation_may_call_mpi_and_user_operations_again() {
+    for workers in ["1", "2"] {
+        let run = finish(
+            faabric()
+                .args(["run", "-n", "4", "--workers", workers, "--policy", "spread"])
+                .arg(guest("nested_callbacks.c")),
+        )
+        .expect_code(0);
+        assert_eq!(run.stdout, "nested callbacks: right\n");
+    }
+}
+
+/// 64 MiB that nobody reads: they wait where they come from.
+#[test]
+fn input_that_rank_0_does_not_read_stays_with_the_client() {
+    use std::io::Write;
+    let mut run = faabric()
+        .args(["run", "-n", "1"])
+        .arg(guest("program.c"))
+        .arg("sleep")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = run.stdin.take().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        let piece = vec![b'x'; 1 << 20];
+        // Ends with an error when the program is killed.
+        while stdin.write_all(&piece).is_ok() && tell.send(()).is_ok() {}
+    });
+    let mut taken = 0;
+    while told.recv_timeout(std::time::Duration::from_secs(5)).is_ok() {
+        taken += 1;
+        assert!(taken < 64, "{taken} MiB were taken and not read");
+    }
+    assert!(taken >= 1, "not even the first");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    writer.join().unwrap();
+}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 __attribute__((noinline)) int divide(int a, volatile int *b)
@@ -75,6 +76,11 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "spin")) {
 		started();
 		for (volatile unsigned long i = 0;; i++) {
+		}
+	}
+	if (!strcmp(what, "compute")) {
+		time_t end = time(NULL) + atoi(argument);
+		for (volatile unsigned long i = 0; time(NULL) < end; i++) {
 		}
 	}
 	if (!strcmp(what, "sleep")) {

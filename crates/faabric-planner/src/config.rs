@@ -16,6 +16,12 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// A worker that is silent for longer is lost, and its jobs fail.
     pub lease_ms: u64,
+    /// A worker whose connection closed, as that of a process that dies does, is lost when
+    /// it does not come back within this time.
+    pub grace_ms: u64,
+    /// A worker that cannot reach the planner for this long stops its ranks; at least the
+    /// lease. So long may a planner be away or frozen without harm to what runs.
+    pub fence_ms: u64,
     /// Ranks that were told to stop and do not are taken as ended after this long.
     pub stop_ms: u64,
     /// The policy of a new cluster; `faabric policy` changes it for good.
@@ -33,6 +39,8 @@ impl Default for Config {
             listen: "127.0.0.1:7411".to_owned(),
             data_dir: None,
             lease_ms: 10_000,
+            grace_ms: 3_000,
+            fence_ms: 30_000,
             stop_ms: 10_000,
             policy: crate::policy::ALL[0].name().to_owned(),
             max_module: 256 << 20,

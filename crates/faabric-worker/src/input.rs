@@ -6,20 +6,27 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-/// Bytes that may wait for the guest to read them. The planner's connection is shared
-/// by all jobs, so it cannot be paused for one: beyond this the job fails.
-pub(crate) const LIMIT: usize = 256 << 20;
+/// Bytes that may wait for the guest to read them. The planner sends no more than a
+/// fraction of it before it hears that some were read; beyond it the job fails.
+pub(crate) const LIMIT: usize = 16 << 20;
+
+/// Bytes that the guest reads before the planner hears of it, unless it has read all.
+const TELL: u64 = 256 << 10;
 
 /// Bytes that a guest has not read.
-#[derive(Default)]
 pub(crate) struct Input {
     state: Mutex<State>,
     changed: Condvar,
+    /// Told how many bytes were read in all.
+    taken: Box<dyn Fn(u64) + Send + Sync>,
 }
 
 #[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
+    /// Bytes that were read, and that the planner knows of.
+    taken: u64,
+    told: u64,
     /// No more will come.
     closed: bool,
     /// The process is ending.
@@ -29,12 +36,20 @@ struct State {
 /// More input came than can wait.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "more than {} MiB of standard input wait for rank 0 to read them; \
-     give it the data as a file instead (--dir)", LIMIT >> 20
+    "the planner sent more than {} MiB of standard input that rank 0 has not read", LIMIT >> 20
 )]
 pub(crate) struct TooMuch;
 
 impl Input {
+    /// No input yet. `taken` is told of bytes that the guest has read.
+    pub(crate) fn new(taken: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            taken: Box::new(taken),
+        }
+    }
+
     /// Takes bytes from the client. Those that come after the end are dropped.
     pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), TooMuch> {
         let mut state = self.state.lock();
@@ -68,7 +83,15 @@ impl Stdin for Input {
         if state.woken {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        io::Read::read(&mut state.bytes, buf)
+        let read = io::Read::read(&mut state.bytes, buf)?;
+        state.taken += read as u64;
+        let tell = state.bytes.is_empty() || state.taken - state.told >= TELL;
+        if read > 0 && tell {
+            state.told = state.taken;
+            // Under the lock, so that the numbers are told in order.
+            (self.taken)(state.taken);
+        }
+        Ok(read)
     }
 
     fn poll(&self, timeout: Option<Duration>) -> io::Result<bool> {
@@ -105,7 +128,9 @@ mod tests {
 
     #[test]
     fn a_reader_gets_bytes_then_the_end() {
-        let input = Arc::new(Input::default());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let telling = Arc::clone(&told);
+        let input = Arc::new(Input::new(move |taken| telling.lock().push(taken)));
         let reading = Arc::clone(&input);
         let reader = std::thread::spawn(move || {
             let (mut all, mut buf) = (Vec::new(), [0; 3]);
@@ -121,11 +146,12 @@ mod tests {
         input.close();
         input.push(b"late").unwrap();
         assert_eq!(reader.join().unwrap(), b"hello rank 0");
+        assert_eq!(told.lock().last(), Some(&12));
     }
 
     #[test]
     fn polling_times_out_and_waking_ends_reads() {
-        let input = Arc::new(Input::default());
+        let input = Arc::new(Input::new(|_| ()));
         assert!(!input.poll(Some(Duration::ZERO)).unwrap());
         let reading = Arc::clone(&input);
         let reader = std::thread::spawn(move || reading.read(&mut [0; 1]));
@@ -138,7 +164,7 @@ mod tests {
 
     #[test]
     fn too_much_is_refused() {
-        let input = Input::default();
+        let input = Input::new(|_| ());
         input.push(&vec![0; LIMIT]).unwrap();
         assert_eq!(input.push(&[0]), Err(TooMuch));
     }

@@ -21,7 +21,7 @@ use faabric_mpi::{Placement, World};
 use faabric_wire::fabric::{Drain, Fabric, LinkError, Sink};
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::from_worker::Message;
-use faabric_wire::proto::{JobAborted, JobSpec, RankExited, RankStarted, StartRanks};
+use faabric_wire::proto::{JobAborted, JobSpec, RankExited, RankStarted, StartRanks, StdinTaken};
 use faabric_wire::tcp::{JobLinks, Place};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -103,7 +103,12 @@ impl Job {
             .into_iter()
             .map(|rank| (Rank(rank), Stage::Starting { launched: false }))
             .collect();
-        let input = (spec.stdin && ranks.contains_key(&Rank(0))).then(Arc::default);
+        let outbox = Arc::clone(&shared.outbox);
+        let taken = move |bytes| {
+            outbox.report(Message::StdinTaken(StdinTaken { job: id.0, bytes }));
+        };
+        let reads = spec.stdin && ranks.contains_key(&Rank(0));
+        let input = reads.then(|| Arc::new(Input::new(taken)));
         let job = Arc::new(Self {
             id,
             spec,

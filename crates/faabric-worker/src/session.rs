@@ -4,12 +4,13 @@
 //!  Hello --> Welcome --> what was not received, exits --> new reports, heartbeats
 //!    ^                                                          |
 //!    '---------- backoff <------------- connection lost <-------'
-//!                    `-- one lease without the planner: all jobs are stopped
+//!                    `-- too long without the planner: all jobs are stopped
 //! ```
 //! **Fencing.** A planner that does not hear of a worker for a lease takes its ranks for
-//! dead. So a worker that does not hear of its planner for a lease stops them: a rank
-//! never runs at two places. It keeps trying to join, and then offers empty slots. A
-//! planner that is back within the lease finds the jobs running.
+//! dead, and may start them elsewhere after `Welcome.fence_ms`. So a worker that does not
+//! reach its planner for so long stops them: a rank never runs at two places. It keeps
+//! trying to join, and then offers empty slots. A planner that is back before finds the
+//! jobs running.
 
 use crate::error::Error;
 use crate::worker::Shared;
@@ -17,16 +18,22 @@ use faabric_wire::proto::from_worker::Message;
 use faabric_wire::proto::to_worker::Message as Order;
 use faabric_wire::proto::worker_link_client::WorkerLinkClient;
 use faabric_wire::proto::{FromWorker, Heartbeat, ToWorker, Welcome};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
-/// How long one attempt to connect, and the planner's welcome, may take.
+/// How long the planner's welcome may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one attempt to connect may take: well below the planner's grace for a worker
+/// whose connection broke, since a lost packet must not cost more than one attempt.
+const CONNECT: Duration = Duration::from_secs(1);
+/// The nice value of the session's thread.
+const URGENT: i32 = -10;
 /// Pause before the second attempt to connect; doubled for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause: how late a worker may notice that the planner is back.
@@ -43,7 +50,7 @@ pub(crate) fn channel(url: &str) -> Result<Channel, Error> {
         source,
     })?;
     Ok(endpoint
-        .connect_timeout(PATIENCE)
+        .connect_timeout(CONNECT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(PROBE)
         .keep_alive_timeout(PROBE)
@@ -53,8 +60,41 @@ pub(crate) fn channel(url: &str) -> Result<Channel, Error> {
         .connect_lazy())
 }
 
+/// Starts the thread that stays connected until `stopped`, or until the planner refuses
+/// this worker.
+///
+/// The planner takes a worker that is silent for dead, so this must get to run however
+/// many ranks compute or spin. It has a thread of its own, which shares no executor with
+/// work that may take long, and which goes before them where the system lets it.
+pub(crate) fn start(
+    shared: Arc<Shared>,
+    joined: watch::Sender<bool>,
+    stopped: watch::Receiver<bool>,
+) -> io::Result<oneshot::Receiver<Result<(), Error>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (ended, end) = oneshot::channel();
+    let body = move || {
+        // Only this thread, on Linux; refused to who is not privileged. Then it shares
+        // the processors fairly with the ranks, and as one that sleeps much it is
+        // preferred when it wakes.
+        let _ = rustix::process::setpriority_process(None, URGENT);
+        let outcome = runtime.block_on(async {
+            // Of this runtime: connections live where they are made.
+            let planner = channel(&shared.config.planner)?;
+            run(shared, planner, joined, stopped).await
+        });
+        // Nobody waits for it if the worker was dropped.
+        let _ = ended.send(outcome);
+    };
+    let thread = std::thread::Builder::new().name("faabric-session".to_owned());
+    thread.spawn(body)?;
+    Ok(end)
+}
+
 /// Stays connected until `stopped`, or the planner refuses this worker.
-pub(crate) async fn run(
+async fn run(
     shared: Arc<Shared>,
     planner: Channel,
     joined: watch::Sender<bool>,
@@ -199,17 +239,21 @@ async fn obey(shared: &Arc<Shared>, orders: &mut Streaming<ToWorker>) -> Status 
     }
 }
 
-/// Stops all jobs when the planner has been away for a lease.
+/// Stops all jobs when the planner has been away for too long.
 #[derive(Default)]
 struct Fence {
     /// As the last planner said.
-    lease: Duration,
+    after: Duration,
     timer: Option<JoinHandle<()>>,
 }
 
 impl Fence {
     fn lift(&mut self, welcome: &Welcome) {
-        self.lease = Duration::from_millis(welcome.lease_ms);
+        let ms = match welcome.fence_ms {
+            0 => welcome.lease_ms,
+            ms => ms,
+        };
+        self.after = Duration::from_millis(ms);
         if let Some(timer) = self.timer.take() {
             timer.abort();
         }
@@ -217,14 +261,14 @@ impl Fence {
 
     /// Starts the time, if it does not run yet.
     fn raise(&mut self, shared: &Arc<Shared>) {
-        let (shared, lease) = (Arc::clone(shared), self.lease);
+        let (shared, after) = (Arc::clone(shared), self.after);
         self.timer.get_or_insert_with(|| {
             tokio::spawn(async move {
-                tokio::time::sleep(lease).await;
+                tokio::time::sleep(after).await;
                 let reason = format!(
                     "worker {} has not reached the planner for {} ms and counts as dead there",
                     shared.name,
-                    lease.as_millis()
+                    after.as_millis()
                 );
                 shared.stop_all(&reason);
             })

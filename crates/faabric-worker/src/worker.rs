@@ -9,15 +9,15 @@ use crate::output::Outputs;
 use crate::roots::Roots;
 use crate::session;
 use faabric_wire::id::JobId;
-use faabric_wire::proto::{Hello, JobRanks, StartRanks, Stdin, StopJob};
+use faabric_wire::proto::from_worker::Message;
+use faabric_wire::proto::{Hello, JobRanks, Leaving, StartRanks, Stdin, StopJob};
 use faabric_wire::tcp::{self, Endpoint};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, oneshot, watch};
 
 /// How long the planner may take to hear of the last exits when the worker ends.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -46,7 +46,8 @@ pub(crate) struct Shared {
 /// A running worker.
 pub struct Worker {
     handle: Handle,
-    session: JoinHandle<Result<(), Error>>,
+    /// How the session ended.
+    session: oneshot::Receiver<Result<(), Error>>,
     /// Ends the session, after the last reports.
     end: watch::Sender<bool>,
 }
@@ -67,6 +68,7 @@ impl Worker {
     /// # Errors
     /// When the configuration cannot be used on this machine.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        faabric_host::ignore_stray_interrupts();
         let name = config.worker_name();
         let endpoint = Endpoint::listen(tcp::Config {
             worker: name.clone(),
@@ -93,7 +95,7 @@ impl Worker {
         });
         let (end, ended) = watch::channel(false);
         let (joins, joined) = watch::channel(false);
-        let session = tokio::spawn(session::run(Arc::clone(&shared), planner, joins, ended));
+        let session = session::start(Arc::clone(&shared), joins, ended).map_err(Error::Thread)?;
         let stop = watch::Sender::new(false);
         Ok(Self {
             end,
@@ -125,8 +127,11 @@ impl Worker {
             ended = &mut self.session => Some(ended),
         };
         let shared = &self.handle.shared;
+        if refused.is_none() && *self.handle.joined.borrow() {
+            shared.outbox.report(Message::Leaving(Leaving {}));
+        }
         shared.stop_all(&format!("worker {} was shut down", shared.name));
-        if refused.is_none() && !shared.jobs.lock().is_empty() {
+        if refused.is_none() {
             let _ = tokio::time::timeout(PATIENCE + FAREWELL, shared.all_ended()).await;
             let _ = tokio::time::timeout(FAREWELL, shared.outbox.drained()).await;
         }
@@ -143,7 +148,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.session.abort();
+        self.end.send_replace(true);
         self.handle.shared.stop_all("the worker is gone");
         self.handle.shared.close();
     }

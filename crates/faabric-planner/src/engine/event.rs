@@ -24,10 +24,23 @@ pub enum Event {
         /// Its name.
         worker: WorkerName,
     },
-    /// A worker's connection closed. It keeps its lease, but gets nothing to do.
+    /// A worker's connection closed. It gets nothing to do, and is soon lost unless it
+    /// comes back.
     WorkerDisconnected {
         /// Its name.
         worker: WorkerName,
+    },
+    /// A worker is being shut down: it gets nothing to do any more, and is gone once its
+    /// connection closes.
+    WorkerLeaving {
+        /// Its name.
+        worker: WorkerName,
+    },
+    /// The planner itself did not run for so many milliseconds: it was stopped, or its
+    /// machine was. What it did not hear meanwhile is nobody's fault.
+    Stalled {
+        /// How long.
+        ms: u64,
     },
     /// Time has passed.
     Tick,

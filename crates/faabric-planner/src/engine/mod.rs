@@ -42,6 +42,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Limits {
     /// A worker that is silent for longer is lost, in milliseconds.
     pub lease_ms: u64,
+    /// A worker whose connection closed is lost when it does not come back within this
+    /// many milliseconds: sooner than one that is only silent, because a process that
+    /// lives connects again at once, and one that has died closes its connection.
+    pub grace_ms: u64,
     /// Ranks that were told to stop and have not said that they did are taken as ended
     /// after this many milliseconds.
     pub stop_ms: u64,
@@ -108,7 +112,9 @@ impl Engine {
             } => self.worker_joined(now, &worker, &offer, &running),
             // Frees nothing and adds nothing, so nobody is placed.
             Event::WorkerHeartbeat { worker } => return self.heard_of(now, &worker),
-            Event::WorkerDisconnected { worker } => self.worker_disconnected(&worker),
+            Event::WorkerDisconnected { worker } => self.worker_disconnected(now, &worker),
+            Event::WorkerLeaving { worker } => self.worker_leaving(now, &worker),
+            Event::Stalled { ms } => return self.stalled(ms),
             Event::Tick => {
                 self.expire_leases(now);
                 self.expire_stops(now);

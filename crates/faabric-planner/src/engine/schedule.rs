@@ -43,7 +43,10 @@ impl Engine {
 
     /// What a policy is shown: the workers that can be told to start something.
     fn view(&self) -> ClusterView {
-        let connected = self.links.iter().filter(|(_, link)| link.connected);
+        let connected = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.connected && !link.leaving);
         let view = |(name, link): (&WorkerName, &super::workers::Link)| {
             let worker = self.state.workers.get(name)?;
             Some(WorkerView {

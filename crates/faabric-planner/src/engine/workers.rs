@@ -9,6 +9,12 @@
 //!      +----- lost <--------+--------------------------------------+
 //! ```
 //!
+//! There are three ways to be lost. A worker that says that it leaves is lost when its
+//! connection closes. One whose connection closes without a word has a short grace to
+//! come back: the end of a process closes its connections at once, and one that lives,
+//! behind a proxy that was restarted say, connects again at once. One that is only silent
+//! - frozen, or cut off - has a whole lease, however often packets are lost meanwhile.
+//!
 //! A worker that comes back says what it was told to start and was not yet told to
 //! forget; [`Engine::worker_joined`] compares that with the state. The worker keeps a
 //! rank on that list until its job has ended everywhere, so a rank that the same process
@@ -17,7 +23,7 @@
 //! until it says that it has ended.
 
 use super::state::{Fact, Outcome, Phase, Worker};
-use super::{Command, Engine, state::Job};
+use super::{Command, Engine, Limits, state::Job};
 use crate::names::{RankList, Timestamp, WorkerName};
 use faabric_wire::id::{JobId, Rank};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +35,10 @@ pub(super) struct Link {
     pub(super) connected: bool,
     /// When something was last heard of it.
     last_seen: Timestamp,
+    /// When its connection closed, if it did.
+    closed: Option<Timestamp>,
+    /// Whether it has said that it leaves.
+    pub(super) leaving: bool,
     /// Whether it has not come back since the planner started.
     awaited: bool,
     /// Ranks it runs that the state counts as ended.
@@ -47,9 +57,33 @@ impl Link {
         Self {
             connected: false,
             last_seen: now,
+            closed: None,
+            leaving: false,
             awaited: true,
             stale: BTreeMap::new(),
         }
+    }
+
+    /// Why the worker is to be given up, if so.
+    fn overdue(&self, now: Timestamp, limits: &Limits, name: &WorkerName) -> Option<String> {
+        let (lease, grace) = (limits.lease_ms, limits.grace_ms);
+        let silent = now.since(self.last_seen) > lease;
+        if silent && self.awaited {
+            return Some(format!(
+                "planner restarted and worker {name} did not come back within {lease} ms"
+            ));
+        }
+        if silent {
+            return Some(format!(
+                "worker {name} is lost: nothing was heard of it for {lease} ms"
+            ));
+        }
+        let gone = self.closed.is_some_and(|closed| now.since(closed) > grace);
+        gone.then(|| {
+            format!(
+                "worker {name} is lost: its connection closed, and it did not come back within {grace} ms"
+            )
+        })
     }
 
     /// How many slots are held by ranks that the state counts as ended.
@@ -142,9 +176,35 @@ impl Engine {
         }
     }
 
-    pub(super) fn worker_disconnected(&mut self, worker: &WorkerName) {
+    pub(super) fn worker_disconnected(&mut self, now: Timestamp, worker: &WorkerName) {
+        let Some(link) = self.links.get_mut(worker) else {
+            return;
+        };
+        link.connected = false;
+        link.closed = Some(now);
+        if link.leaving {
+            self.lose(now, worker, &format!("worker {worker} was shut down"));
+        }
+    }
+
+    pub(super) fn worker_leaving(&mut self, now: Timestamp, worker: &WorkerName) {
         if let Some(link) = self.links.get_mut(worker) {
-            link.connected = false;
+            link.last_seen = now;
+            link.leaving = true;
+        }
+    }
+
+    /// Moves everything that has a limit by the time in which the planner did not look.
+    pub(super) fn stalled(&mut self, ms: u64) {
+        for link in self.links.values_mut() {
+            link.last_seen = link.last_seen.after(ms);
+            link.closed = link.closed.map(|closed| closed.after(ms));
+            for stale in link.stale.values_mut() {
+                stale.deadline = stale.deadline.after(ms);
+            }
+        }
+        for deadline in self.stop_deadlines.values_mut() {
+            *deadline = deadline.after(ms);
         }
     }
 
@@ -289,26 +349,20 @@ impl Engine {
         }
     }
 
-    /// Gives up workers that were silent for longer than their lease, and stale ranks
-    /// that did not end.
+    /// Gives up workers that were silent for longer than their lease or did not come back,
+    /// and stale ranks that did not end.
     pub(super) fn expire_leases(&mut self, now: Timestamp) {
         let mut silent = Vec::new();
         let mut overdue = Vec::new();
         for (name, link) in &self.links {
-            if now.since(link.last_seen) > self.limits.lease_ms {
-                silent.push((name.clone(), link.awaited));
+            if let Some(why) = link.overdue(now, &self.limits, name) {
+                silent.push((name.clone(), why));
             } else {
                 let due = link.stale.iter().filter(|(_, stale)| stale.deadline <= now);
                 overdue.extend(due.map(|(job, _)| (name.clone(), *job)));
             }
         }
-        for (name, awaited) in silent {
-            let ms = self.limits.lease_ms;
-            let why = if awaited {
-                format!("planner restarted and worker {name} did not come back within {ms} ms")
-            } else {
-                format!("worker {name} is lost: nothing was heard of it for {ms} ms")
-            };
+        for (name, why) in silent {
             self.tell(
                 &name,
                 Command::Disconnect {

@@ -182,6 +182,7 @@ async fn forward(
     mut info: Jobs,
 ) {
     let job = first.job;
+    let mut room = core.input.open(JobId(job));
     let mut request = first;
     loop {
         if !request.stdin.is_empty() || request.stdin_closed {
@@ -193,6 +194,13 @@ async fn forward(
             let Some(place) = now.placement.iter().find(has_rank_0) else {
                 return; // cancelled in the queue
             };
+            if !request.stdin.is_empty() {
+                let ended = info.wait_for(|info| info.state() == JobState::Finished);
+                tokio::select! {
+                    () = room.take(request.stdin.len()) => {}
+                    _ = ended => return,
+                }
+            }
             let stdin = Stdin {
                 job,
                 data: std::mem::take(&mut request.stdin),

@@ -13,6 +13,7 @@
 use super::Parts;
 use super::convert;
 use super::links::{LinkHandle, Links};
+use super::stdin::Flows;
 use crate::engine::state::{Phase, State};
 use crate::engine::{Command, Engine, Event, Limits, Offer, WorkerStatus};
 use crate::log::Log;
@@ -36,6 +37,9 @@ const ROUND: usize = 256;
 
 /// How long a log that cannot be written is left alone.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// How much later than its ticks the loop may come to look before that counts as a stall.
+const STALL: Duration = Duration::from_millis(500);
 
 type Reply<T> = oneshot::Sender<Result<T, Status>>;
 
@@ -99,6 +103,7 @@ pub(super) struct Core {
     pub(super) modules: Arc<Modules>,
     pub(super) outputs: Arc<Outputs>,
     pub(super) links: Arc<Links>,
+    pub(super) input: Arc<Flows>,
 }
 
 impl Core {
@@ -157,6 +162,7 @@ pub(super) fn new(log: Log, parts: Parts) -> (Core, Loop) {
         modules: Arc::new(modules),
         outputs: Arc::new(outputs),
         links: Arc::default(),
+        input: Arc::default(),
     };
     for job in state.active.union(&state.queue) {
         core.outputs.log(*job);
@@ -164,6 +170,7 @@ pub(super) fn new(log: Log, parts: Parts) -> (Core, Loop) {
     let started = (clock::now(), clock::unix_ms());
     let limits = Limits {
         lease_ms: config.lease_ms,
+        grace_ms: config.grace_ms,
         stop_ms: config.stop_ms,
     };
     let main_loop = Loop {
@@ -194,11 +201,16 @@ impl Loop {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut round = Vec::with_capacity(ROUND);
         self.commit().await;
+        let mut looked = clock::now();
         loop {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                _ = ticks.tick() => self.on(Event::Tick),
+                _ = ticks.tick() => {
+                    self.notice_stall(&mut looked, period);
+                    self.on(Event::Tick);
+                }
                 taken = self.inputs.recv_many(&mut round, ROUND) => {
+                    self.notice_stall(&mut looked, period);
                     if taken == 0 {
                         break; // no handler is left
                     }
@@ -209,6 +221,22 @@ impl Loop {
         }
         // Ends the workers' streams: they look for the planner's successor.
         self.links.close();
+    }
+
+    /// Tells the engine when this process did not get to run: it hears of what happened
+    /// meanwhile only now, after the first ticks.
+    fn notice_stall(&mut self, looked: &mut Instant, period: Duration) {
+        let now = clock::now();
+        let pause = now.saturating_duration_since(*looked);
+        *looked = now;
+        if pause > 2 * period + STALL {
+            let ms = pause.as_millis() as u64;
+            tracing::warn!(
+                ms,
+                "the planner was stopped, or its machine was too busy for it"
+            );
+            self.on(Event::Stalled { ms });
+        }
     }
 
     /// Wall-clock time at the start plus monotonic time since: never goes back, so leases
@@ -309,6 +337,7 @@ impl Loop {
         let welcome = proto::Welcome {
             lease_ms,
             receipts: true,
+            fence_ms: self.config.fence_ms.max(lease_ms),
         };
         self.tell(&worker, ToWorker::Welcome(welcome));
         self.answer(reply, Ok(()));

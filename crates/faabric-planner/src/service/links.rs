@@ -349,6 +349,13 @@ impl Reader {
                 tracing::debug!(worker = %self.worker, job = started.job, rank = started.rank, "rank started");
                 None
             }
+            Some(Said::Leaving(_)) => Some(Event::WorkerLeaving {
+                worker: self.worker.clone(),
+            }),
+            Some(Said::StdinTaken(taken)) => {
+                self.core.input.taken(JobId(taken.job), taken.bytes);
+                None
+            }
             Some(Said::Heartbeat(_)) => None,
             Some(Said::Hello(_)) | None => {
                 tracing::debug!(worker = %self.worker, "a message without meaning is ignored");

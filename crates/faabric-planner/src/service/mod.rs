@@ -16,6 +16,7 @@ mod client;
 mod convert;
 mod core;
 mod links;
+mod stdin;
 #[cfg(test)]
 mod tests;
 mod validate;

@@ -76,6 +76,8 @@ pub(crate) struct Report {
     pub(crate) exits: HashMap<u32, RankExited>,
     pub(crate) aborted: Vec<faabric_wire::proto::JobAborted>,
     pub(crate) started: Vec<u32>,
+    pub(crate) leaving: bool,
+    pub(crate) stdin_taken: u64,
 }
 
 impl Report {
@@ -318,6 +320,8 @@ impl Session {
                 }
                 from_worker::Message::RankStarted(started) => report.started.push(started.rank),
                 from_worker::Message::Aborted(aborted) => report.aborted.push(aborted),
+                from_worker::Message::StdinTaken(taken) => report.stdin_taken = taken.bytes,
+                from_worker::Message::Leaving(_) => report.leaving = true,
                 other => panic!("{other:?}"),
             }
         }
@@ -367,6 +371,7 @@ impl WorkerLink for Service {
         let welcome = Welcome {
             lease_ms: state.lease_ms,
             receipts: true,
+            fence_ms: 0,
         };
         let message = Some(to_worker::Message::Welcome(welcome));
         orders.send(Ok(ToWorker { message })).await.unwrap();

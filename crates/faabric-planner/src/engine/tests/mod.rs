@@ -12,9 +12,10 @@ use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::JobSpec;
 use std::sync::Arc;
 
-/// Lease 1000 ms, patience with stopping ranks 500 ms.
+/// Lease 1000 ms, patience with stopping ranks 500 ms, no less for closed connections.
 const LIMITS: Limits = Limits {
     lease_ms: 1000,
+    grace_ms: 1000,
     stop_ms: 500,
 };
 
@@ -28,7 +29,11 @@ type Row<'a> = (u64, Event, &'a str);
 /// Feeds the rows to a new engine and compares; after every row, the facts so far must
 /// give the engine's state.
 fn table(rows: &[Row<'_>]) -> Engine {
-    let mut engine = engine();
+    table_of(engine(), rows)
+}
+
+/// The same, with another engine.
+fn table_of(mut engine: Engine, rows: &[Row<'_>]) -> Engine {
     let mut replayed = State::new("bin-pack");
     for row in rows {
         step(&mut engine, row);
@@ -134,6 +139,12 @@ fn heartbeat(worker: &str) -> Event {
 
 fn disconnect(worker: &str) -> Event {
     Event::WorkerDisconnected {
+        worker: worker.into(),
+    }
+}
+
+fn leave(worker: &str) -> Event {
+    Event::WorkerLeaving {
         worker: worker.into(),
     }
 }

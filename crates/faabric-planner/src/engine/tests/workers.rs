@@ -515,3 +515,156 @@ fn a_restart_while_a_job_stops() {
         step(&mut engine, &row);
     }
 }
+
+/// An engine that waits 200 ms for a worker whose connection closed.
+fn with_grace() -> Engine {
+    let limits = Limits {
+        grace_ms: 200,
+        ..LIMITS
+    };
+    Engine::new(limits, State::new("bin-pack"), Timestamp(0))
+}
+
+#[test]
+fn a_worker_whose_connection_closed_and_stays_closed_is_lost_before_its_lease_is_over() {
+    let lost = "worker a is lost: its connection closed, and it did not come back within \
+                200 ms; it ran rank 0";
+    table_of(
+        with_grace(),
+        &[
+            (0, join("a", 1), ""),
+            (
+                1,
+                submit(1, 1),
+                "a: start job 1, rank 0
+                 job 1 runs",
+            ),
+            (10, disconnect("a"), ""),
+            (210, Event::Tick, ""),
+            // A blip: it is back.
+            (210, rejoin("a", 1, &[(1, &[0])]), ""),
+            (700, Event::Tick, ""),
+            (700, disconnect("a"), ""),
+            (901, Event::Tick, &format!("job 1 ended with 1: {lost}")),
+        ],
+    );
+}
+
+#[test]
+fn a_worker_that_is_only_silent_keeps_its_lease() {
+    table_of(
+        with_grace(),
+        &[
+            (0, join("a", 1), ""),
+            (
+                1,
+                submit(1, 1),
+                "a: start job 1, rank 0
+                 job 1 runs",
+            ),
+            (990, Event::Tick, ""),
+            (995, heartbeat("a"), ""),
+            (1900, Event::Tick, ""),
+            (
+                1901,
+                exit("a", 1, 0, 0),
+                "a: forget job 1
+                 job 1 ended with 0",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_worker_that_leaves_gets_nothing_and_is_lost_when_it_is_gone() {
+    let engine = table(&[
+        (0, join("a", 3), ""),
+        (
+            1,
+            submit(1, 2),
+            "a: start job 1, ranks 0-1
+             job 1 runs",
+        ),
+        (2, leave("a"), ""),
+        (
+            3,
+            submit(2, 1),
+            "job 2 waits for workers with 1 slots: none has joined",
+        ),
+        // It ends its ranks and says so; one is stuck.
+        (
+            4,
+            fault("a", 1, 0, 137, "worker a was shut down"),
+            "a: stop job 1 with 137: worker a was shut down
+             job 1 stops with 137: worker a was shut down",
+        ),
+        (
+            5,
+            disconnect("a"),
+            "job 1 ended with 137: worker a was shut down",
+        ),
+    ]);
+    assert!(engine.workers().all(|worker| !worker.alive));
+}
+
+#[test]
+fn a_worker_that_leaves_in_the_middle_fails_its_job_at_once() {
+    let gone = "worker a was shut down; it ran rank 0";
+    table(&[
+        (0, join("a", 1), ""),
+        (
+            1,
+            submit(1, 1),
+            "a: start job 1, rank 0
+             job 1 runs",
+        ),
+        (2, leave("a"), ""),
+        (3, disconnect("a"), &format!("job 1 ended with 1: {gone}")),
+        // One of that name may come at once.
+        (4, replace("a", 1), ""),
+        (
+            5,
+            submit(2, 1),
+            "a: start job 2, rank 0
+             job 2 runs",
+        ),
+    ]);
+}
+
+#[test]
+fn a_planner_that_was_stopped_blames_nobody_for_its_own_silence() {
+    table(&[
+        (0, join("a", 1), ""),
+        (0, join("b", 1), ""),
+        (
+            1,
+            submit(1, 2),
+            "a: start job 1, rank 0
+             b: start job 1, rank 1
+             job 1 runs",
+        ),
+        (500, heartbeat("a"), ""),
+        (500, heartbeat("b"), ""),
+        (
+            600,
+            cancel(1, ""),
+            "a: stop job 1 with 130: cancelled
+             b: stop job 1 with 130: cancelled
+             job 1 stops with 130: cancelled",
+        ),
+        // Neither the leases nor the patience with the ranks are over.
+        (15_600, Event::Stalled { ms: 15_000 }, ""),
+        (15_600, Event::Tick, ""),
+        (15_700, heartbeat("a"), ""),
+        (15_800, exit("a", 1, 0, 137), ""),
+        (
+            16_101,
+            Event::Tick,
+            "a: forget job 1
+             b: forget job 1
+             job 1 ended with 130: cancelled; rank 1 did not report an end within 500 ms of being stopped",
+        ),
+        // Of b nothing was heard for 500 ms before and 1001 ms after.
+        (16_501, Event::Tick, "b: disconnect"),
+    ]);
+}

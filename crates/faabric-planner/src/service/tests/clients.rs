@@ -166,6 +166,43 @@ async fn standard_input_reaches_rank_0_after_the_order_to_start() {
 }
 
 #[tokio::test]
+async fn a_program_that_does_not_read_its_input_stops_the_client() {
+    let planner = Planner::start(config()).await;
+    let mut client = planner.client().await;
+    let job = client.submit(1).await.unwrap();
+    let attached = client.attach(job, 0).await.unwrap();
+    let (piece, pieces) = (vec![7; 64 << 10], 64);
+    let sending = tokio::spawn(async move {
+        for _ in 0..pieces {
+            let stdin = piece.clone();
+            let request = AttachRequest {
+                stdin,
+                ..AttachRequest::default()
+            };
+            attached.say.send(request).await.unwrap();
+        }
+        attached
+    });
+    let mut worker = planner.worker("a", 1).await;
+    worker.started().await;
+    let (mut got, mut taken) = (0, 0);
+    while got < pieces * (64 << 10) {
+        let to_worker::Message::Stdin(stdin) = worker.told().await else {
+            panic!("expected input");
+        };
+        got += stdin.data.len() as u64;
+        let window = crate::service::stdin::WINDOW;
+        assert!(got - taken <= window + (64 << 10), "{got} {taken}");
+        if got - taken >= window {
+            taken = got;
+            let message = proto::StdinTaken { job, bytes: taken };
+            worker.say(from_worker::Message::StdinTaken(message)).await;
+        }
+    }
+    drop(sending.await.unwrap());
+}
+
+#[tokio::test]
 async fn a_client_that_detaches_leaves_the_job_alone() {
     let planner = Planner::start(config()).await;
     let mut client = planner.client().await;

@@ -32,6 +32,27 @@ async fn a_worker_that_vanishes_fails_its_job() {
 }
 
 #[tokio::test]
+async fn a_worker_whose_connection_breaks_fails_its_job_before_its_lease_is_over() {
+    let quick = Config {
+        lease_ms: 60_000,
+        grace_ms: 100,
+        ..config()
+    };
+    let planner = Planner::start(quick).await;
+    let mut client = planner.client().await;
+    let mut worker = planner.worker("a", 1).await;
+    let job = client.submit(1).await.unwrap();
+    worker.started().await;
+    drop(worker);
+    let (_, finished) = client.wait(job).await;
+    assert_eq!(
+        finished.reason,
+        "worker a is lost: its connection closed, and it did not come back within 100 ms; \
+         it ran rank 0"
+    );
+}
+
+#[tokio::test]
 async fn a_worker_that_is_only_silent_is_disconnected_so_that_it_comes_back() {
     let short = Config {
         lease_ms: 100,
