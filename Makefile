@@ -15,14 +15,12 @@ SHELL := /bin/bash
 # A target folder outside the clone survives it: set CARGO_TARGET_DIR to use one.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-# The LLVM tier is on wherever LLVM 22 is installed.
-LLVM_PREFIX := $(wildcard /usr/lib/llvm-22)
-ifneq ($(LLVM_PREFIX),)
-export LLVM_SYS_221_PREFIX := $(LLVM_PREFIX)
-FEATURES := --features llvm
-endif
+# The LLVM tier is on wherever LLVM 22 is installed; looked for at each use, because
+# the first `make demo` installs it.
+export LLVM_SYS_221_PREFIX := /usr/lib/llvm-22
+FEATURES = $(if $(shell ls -d $(LLVM_SYS_221_PREFIX) 2>/dev/null),--features llvm)
 
-CARGO_FLAGS := --release --locked $(FEATURES)
+CARGO_FLAGS = --release --locked $(FEATURES)
 FAABRIC := $(CARGO_TARGET_DIR)/release/faabric
 export FAABRIC
 OUT := $(CARGO_TARGET_DIR)/guest
