@@ -2,7 +2,9 @@
  * integers, memory and address arithmetic. Each is a PMPI_X with a weak MPI_X. */
 
 #include <mpi.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <wasi/libc-find-relpath.h>
 
 #define NAMED(function, returns, ...) \
     returns function(__VA_ARGS__) __attribute__((weak, alias("P" #function))); \
@@ -131,6 +133,38 @@ NAMED(MPI_Win_free, int, MPI_Win *win)
 NAMED(MPI_Win_get_attr, int, MPI_Win win, int win_keyval, void *attribute_val, int *flag)
 {
     return faabric_win_get_attr(win, win_keyval, attribute_val, flag, aligned_alloc, free);
+}
+
+/* Names of files. libc knows the current directory and in which directory of the host's
+ * a name lies; the host gets that directory and the path from there, or -1. */
+
+extern int faabric_file_open(MPI_Comm comm, int directory, const char *path, int amode,
+                             MPI_Info info, MPI_File *fh)
+    __attribute__((import_module("mpi"), import_name("MPI_File_open")));
+extern int faabric_file_delete(int directory, const char *path, MPI_Info info)
+    __attribute__((import_module("mpi"), import_name("MPI_File_delete")));
+
+/* The directory of a file's name; `*path`, room for PATH_MAX bytes, becomes the path from
+ * there. */
+static int directory_of(const char *filename, char **path)
+{
+    const char *prefix;
+    return filename ? __wasilibc_find_relpath(filename, &prefix, path, PATH_MAX) : -1;
+}
+
+NAMED(MPI_File_open, int, MPI_Comm comm, const char *filename, int amode, MPI_Info info,
+      MPI_File *fh)
+{
+    char room[PATH_MAX], *path = room;
+    int directory = directory_of(filename, &path);
+    return faabric_file_open(comm, directory, directory < 0 ? filename : path, amode, info, fh);
+}
+
+NAMED(MPI_File_delete, int, const char *filename, MPI_Info info)
+{
+    char room[PATH_MAX], *path = room;
+    int directory = directory_of(filename, &path);
+    return faabric_file_delete(directory, directory < 0 ? filename : path, info);
 }
 
 /* Parts of a status. */

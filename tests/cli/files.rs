@@ -77,6 +77,33 @@ fn lines_that_ranks_append_to_one_file_stay_whole() {
 }
 
 #[test]
+fn mpi_programs_share_files_through_mpi() {
+    for (ranks, workers) in [("1", "1"), ("4", "1"), ("5", "2")] {
+        let (folder, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mapping = format!("{}:/given:ro", given.path().display());
+        let run = finish(
+            faabric()
+                .args([
+                    "run",
+                    "-n",
+                    ranks,
+                    "--workers",
+                    workers,
+                    "--policy",
+                    "spread",
+                ])
+                .args(["--dir", &mapping])
+                .arg(guest("mpi_files.c"))
+                .arg("/given")
+                .current_dir(folder.path()),
+        )
+        .expect_code(0);
+        assert_eq!(run.stdout, format!("{ranks} ranks: 0 failures\n"));
+        assert_eq!(entries(folder.path()) + entries(given.path()), 0);
+    }
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let run = finish(
         faabric()

@@ -11,7 +11,7 @@ use crate::ending::{Reason, Stop};
 use crate::granule::Granule;
 use faabric_mpi::error::Trap;
 use faabric_mpi::memory::Addr;
-use faabric_mpi::{Class, Error, Guest, GuestFn};
+use faabric_mpi::{Argument, Class, Error, Guest, GuestFn};
 use wasmer::{FunctionEnvMut, RuntimeError, Type, Value};
 
 /// What a Granule keeps between callbacks.
@@ -57,9 +57,9 @@ impl<'a, 'b> Caller<'a, 'b> {
         Some(Stop::Ended)
     }
 
-    /// The function at `index` of the guest's table, if it takes `args` words and
-    /// returns at most one.
-    fn function(&mut self, index: u32, args: usize) -> Result<wasmer::Function, Trap> {
+    /// The function at `index` of the guest's table, if it takes `args` and returns at
+    /// most one word.
+    fn function(&mut self, index: u32, args: &[Value]) -> Result<wasmer::Function, Trap> {
         let Some(table) = self.env.data().table().cloned() else {
             return Err(Trap(
                 "the guest does not export its function table, so it cannot be called back; link \
@@ -72,30 +72,26 @@ impl<'a, 'b> Caller<'a, 'b> {
             _ => return Err(Trap(format!("{index} is not a function pointer"))),
         };
         let ty = function.ty(self.env);
-        let words = |types: &[Type]| types.iter().all(|ty| *ty == Type::I32);
-        if ty.params().len() != args || !words(ty.params()) || !words(ty.results()) {
+        let wanted = args.iter().map(Value::ty);
+        let words = ty.results().iter().all(|ty| *ty == Type::I32);
+        if !ty.params().iter().copied().eq(wanted.clone()) || !words {
+            let wanted: Vec<_> = wanted.collect();
             return Err(Trap(format!(
-                "the function at {index} has the type {ty}; wanted is one of {args} int or pointer \
-                 arguments"
+                "the function at {index} has the type {ty}; wanted is one that takes {wanted:?} and \
+                 returns nothing or an int"
             )));
         }
         Ok(function)
     }
-}
 
-impl Guest for Caller<'_, '_> {
-    fn call(&mut self, f: GuestFn, args: &[u32]) -> Result<Option<u32>, Trap> {
-        let function = self.function(f.0, args.len()).inspect_err(|trap| {
+    fn call_values(&mut self, f: GuestFn, args: &[Value]) -> Result<Option<u32>, Trap> {
+        let function = self.function(f.0, args).inspect_err(|trap| {
             // A bad function pointer is the guest's error: it traps, like its own call.
             self.env.data_mut().callbacks.left = Some(RuntimeError::new(trap.0.clone()));
         });
         let function = function?;
-        let args: Vec<_> = args
-            .iter()
-            .map(|arg| Value::I32(arg.cast_signed()))
-            .collect();
         self.env.data_mut().callbacks.depth += 1;
-        let returned = function.call(self.env, &args);
+        let returned = function.call(self.env, args);
         self.env.data_mut().callbacks.depth -= 1;
         match returned {
             Ok(results) => Ok(results.first().and_then(Value::i32).map(i32::cast_unsigned)),
@@ -105,6 +101,27 @@ impl Guest for Caller<'_, '_> {
                 Err(Trap(text))
             }
         }
+    }
+}
+
+impl Guest for Caller<'_, '_> {
+    fn call(&mut self, f: GuestFn, args: &[u32]) -> Result<Option<u32>, Trap> {
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| Value::I32(arg.cast_signed()))
+            .collect();
+        self.call_values(f, &args)
+    }
+
+    fn call_with(&mut self, f: GuestFn, args: &[Argument]) -> Result<Option<u32>, Trap> {
+        let args: Vec<_> = args
+            .iter()
+            .map(|arg| match *arg {
+                Argument::Word(word) => Value::I32(word.cast_signed()),
+                Argument::Long(long) => Value::I64(long.cast_signed()),
+            })
+            .collect();
+        self.call_values(f, &args)
     }
 
     fn scratch(&mut self, len: u64) -> Result<Addr, Error> {

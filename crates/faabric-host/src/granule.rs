@@ -24,7 +24,7 @@ pub(crate) struct Shared {
     /// The module's engine, with tunables that hand out this process's memory.
     pub(crate) engine: wasmer::Engine,
     pub(crate) memory: GuestMemory,
-    pub(crate) wasi: Wasi,
+    pub(crate) wasi: Arc<Wasi>,
     pub(crate) ending: Arc<Ending>,
     pub(crate) threads: Arc<Threads>,
     /// Its place in an MPI job, if it has one.

@@ -9,7 +9,7 @@
 //! The first reason to end wins: of a trap in one thread and the interrupts it causes in
 //! the others, the trap is what the user sees.
 
-use crate::abi::wasi::Wasi;
+use crate::abi::wasi::{MpiFiles, Wasi};
 use crate::config::ProcessConfig;
 use crate::ending::{Ending, Left, Reason};
 use crate::error::{Error, Result};
@@ -67,8 +67,9 @@ impl Process {
         ending.on_begin(move || waits.end_waits());
 
         let memory = GuestMemory::new(region);
+        let wasi = Arc::new(Wasi::new(&config)?);
         let mpi = match &config.mpi {
-            Some((world, rank)) => Some(rank_of(world, *rank, &memory, &ending)?),
+            Some((world, rank)) => Some(rank_of(world, *rank, &memory, &wasi, &ending)?),
             None => None,
         };
 
@@ -76,7 +77,7 @@ impl Process {
             prepared,
             engine,
             memory,
-            wasi: Wasi::new(&config)?,
+            wasi,
             ending,
             threads,
             mpi,
@@ -132,10 +133,12 @@ fn rank_of(
     world: &Arc<World>,
     rank: faabric_wire::id::Rank,
     memory: &GuestMemory,
+    wasi: &Arc<Wasi>,
     ending: &Ending,
 ) -> Result<Arc<Rank>> {
     let rank = Rank::new(Arc::clone(world), rank, Arc::new(memory.clone())).map_err(Error::Mpi)?;
-    let rank = Arc::new(rank);
+    let files = MpiFiles::new(Arc::clone(wasi));
+    let rank = Arc::new(rank.with_files(Arc::new(files)));
     let waits = Arc::downgrade(&rank);
     ending.on_begin(move || {
         if let Some(rank) = waits.upgrade() {

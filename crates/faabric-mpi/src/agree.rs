@@ -59,6 +59,19 @@ impl Rank {
         from: u32,
         tag: i32,
     ) -> Result<Vec<u64>> {
+        let bytes = self.hear_bytes(guest, comm, from, tag)?;
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+        Ok(bytes.chunks_exact(8).map(word).collect())
+    }
+
+    /// Receives the bytes that rank `from` of `comm` sends, however many.
+    pub(crate) fn hear_bytes(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        from: u32,
+        tag: i32,
+    ) -> Result<Vec<u8>> {
         let space = comm.space(Context::Collective);
         let pattern = Pattern {
             space,
@@ -77,8 +90,7 @@ impl Rank {
         };
         let started: Started = self.accept(envelope, message, data.view());
         self.wait_started(guest, started)?;
-        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-        Ok(buffer.with(|bytes| bytes.chunks_exact(8).map(word).collect()))
+        Ok(buffer.take())
     }
 
     fn bytes(&self, bytes: Vec<u8>) -> Result<Data> {

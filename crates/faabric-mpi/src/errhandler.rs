@@ -141,6 +141,7 @@ impl Rank {
                 Ok(found) => return Ok((found.comm.settings.lock().errhandler, win.raw())),
                 Err(_) => CommHandle(abi::MPI_COMM_SELF),
             },
+            On::File(fh) => return Ok((self.errhandler_of_file(fh), fh.raw())),
             On::Comm(comm) => comm,
         };
         // An error without a valid communicator belongs to MPI_COMM_SELF, whose handler

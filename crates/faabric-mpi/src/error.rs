@@ -1,6 +1,6 @@
 //! What an MPI call can fail with.
 
-use crate::handle::{CommHandle, WinHandle};
+use crate::handle::{CommHandle, FileHandle, WinHandle};
 use crate::memory::OutOfBounds;
 use std::fmt;
 
@@ -127,11 +127,19 @@ pub enum On {
     Comm(CommHandle),
     /// A window.
     Win(WinHandle),
+    /// A file, or `MPI_FILE_NULL` for calls on files that have none.
+    File(FileHandle),
 }
 
 impl From<CommHandle> for On {
     fn from(comm: CommHandle) -> On {
         On::Comm(comm)
+    }
+}
+
+impl From<FileHandle> for On {
+    fn from(fh: FileHandle) -> On {
+        On::File(fh)
     }
 }
 

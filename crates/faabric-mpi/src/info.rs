@@ -19,6 +19,13 @@ impl Info {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Sets all that `other` has.
+    pub(crate) fn merge(&mut self, other: &Info) {
+        for (key, value) in &other.0 {
+            self.set(key, value);
+        }
+    }
+
     /// Sets the value under `key`.
     pub fn set(&mut self, key: &str, value: &str) {
         match self.0.iter_mut().find(|(k, _)| k == key) {

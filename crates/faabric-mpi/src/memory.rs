@@ -152,6 +152,12 @@ impl HostBuffer {
         f(&mut self.bytes.lock())
     }
 
+    /// All bytes; none are left.
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.bytes.lock())
+    }
+
     /// A copy of all bytes.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {

@@ -6,6 +6,8 @@
 //!                <------------ Go(send, receive)
 //!                Data(receive), a stream ------>
 //!   credit:      <--------------- Credit(bytes)      eager bytes that were consumed
+//!   file:        Pointer(file, by) ------------>     adds to a shared file pointer
+//!                <---------- PointerWas(value)
 //! ```
 //! The header is fixed for each kind, little-endian, and decoded with its length
 //! checked: a torn or foreign packet is an error, never a panic.
@@ -52,6 +54,10 @@ pub(crate) enum Body {
     Credit { bytes: u64 },
     /// About a window: see [`crate::rma`].
     Window(Message),
+    /// Add `by` to the shared pointer of `file`, and say what it was.
+    Pointer { file: u64, by: i64, question: u64 },
+    /// What the shared pointer of that question was.
+    PointerWas { question: u64, value: i64 },
 }
 
 const EAGER: u8 = 1;
@@ -60,6 +66,8 @@ const GO: u8 = 3;
 const DATA: u8 = 4;
 const CREDIT: u8 = 5;
 const WINDOW: u8 = 6;
+const POINTER: u8 = 7;
+const POINTER_WAS: u8 = 8;
 
 /// The longest encoded header, in bytes.
 const LONGEST: usize = 16 + message::LEN;
@@ -115,6 +123,8 @@ impl Packet {
             Body::Data { .. } => DATA,
             Body::Credit { .. } => CREDIT,
             Body::Window(_) => WINDOW,
+            Body::Pointer { .. } => POINTER,
+            Body::PointerWas { .. } => POINTER_WAS,
         };
         out.put(&[kind, 0, 0, 0]);
         out.put(&self.source.0.to_le_bytes());
@@ -137,6 +147,15 @@ impl Packet {
             Body::Data { receive } => out.put(&receive.to_le_bytes()),
             Body::Credit { bytes } => out.put(&bytes.to_le_bytes()),
             Body::Window(message) => out.put(&message.encode()),
+            Body::Pointer { file, by, question } => {
+                out.put(&file.to_le_bytes());
+                out.put(&by.to_le_bytes());
+                out.put(&question.to_le_bytes());
+            }
+            Body::PointerWas { question, value } => {
+                out.put(&question.to_le_bytes());
+                out.put(&value.to_le_bytes());
+            }
         }
         out
     }
@@ -173,6 +192,15 @@ impl Packet {
                 },
                 CREDIT => Body::Credit { bytes: rest.u64()? },
                 WINDOW => Body::Window(Message::decode(&rest.take()?)?),
+                POINTER => Body::Pointer {
+                    file: rest.u64()?,
+                    by: rest.u64()?.cast_signed(),
+                    question: rest.u64()?,
+                },
+                POINTER_WAS => Body::PointerWas {
+                    question: rest.u64()?,
+                    value: rest.u64()?.cast_signed(),
+                },
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
             Some(Ok(Packet {
@@ -240,6 +268,12 @@ mod tests {
             any::<u64>().prop_map(|receive| Body::Data { receive }),
             any::<u64>().prop_map(|bytes| Body::Credit { bytes }),
             message::tests::message().prop_map(Body::Window),
+            any::<(u64, i64, u64)>().prop_map(|(file, by, question)| Body::Pointer {
+                file,
+                by,
+                question
+            }),
+            any::<(u64, i64)>().prop_map(|(question, value)| Body::PointerWas { question, value }),
         ]
     }
 

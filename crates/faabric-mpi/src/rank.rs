@@ -71,6 +71,8 @@ pub struct Rank {
     /// Reduction operations that the program created.
     pub(crate) ops: crate::collective::Ops,
     pub(crate) send_buffer: SendBuffer,
+    /// Open files.
+    pub(crate) io: crate::io::State,
     /// How many communicator ids this rank has made up.
     pub(crate) next_comm: AtomicU32,
 }
@@ -136,6 +138,7 @@ impl Rank {
             operations: Operations::default(),
             ops: crate::collective::Ops::default(),
             send_buffer: SendBuffer::default(),
+            io: crate::io::State::default(),
             next_comm: AtomicU32::new(0),
         })
     }

@@ -199,8 +199,13 @@ impl World {
             })
     }
 
+    /// Sends a packet without data from a rank's thread.
+    pub(crate) fn ask(&self, to: Rank, packet: &Packet) -> Result<()> {
+        self.dispatch(to, packet, Payload::Empty, Caller::Rank)
+    }
+
     /// Sends a packet without data that keeps the protocol going; it never waits.
-    fn dispatch_or_end(&self, to: Rank, packet: &Packet) {
+    pub(crate) fn dispatch_or_end(&self, to: Rank, packet: &Packet) {
         if let Err(e) = self.dispatch(to, packet, Payload::Empty, Caller::Delivery) {
             self.abort(1, e.message);
         }
@@ -222,6 +227,11 @@ impl World {
                 Box::new(inflow).end();
                 Ok(())
             }
+            Body::Pointer { file, by, question } => {
+                self.answer_pointer(to.0, packet.source, file, by, question);
+                Ok(())
+            }
+            Body::PointerWas { question, value } => self.take_pointer(question, value),
             Body::Credit { bytes } => {
                 let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
                 if let Some(outgoing) = mailbox.outgoing.lock().get(&packet.source.0) {

@@ -75,6 +75,8 @@ pub struct World {
     pub(crate) teams: crate::collective::Teams,
     /// What its ranks have of windows.
     pub(crate) windows: crate::rma::Windows,
+    /// Shared pointers of files whose rank 0 is here.
+    pub(crate) pointers: crate::io::Pointers,
 }
 
 impl std::fmt::Debug for World {
@@ -111,6 +113,7 @@ impl World {
             me: me.clone(),
             teams: crate::collective::Teams::default(),
             windows: crate::rma::Windows::default(),
+            pointers: crate::io::Pointers::default(),
         })
     }
 

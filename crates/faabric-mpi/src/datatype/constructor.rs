@@ -238,6 +238,32 @@ impl Constructor {
             C::Darray(array) => std::slice::from_ref(&array.old),
         }
     }
+
+    /// The same call with other types, as many as [`Constructor::types`] gives.
+    pub(super) fn with_types(&self, new: Vec<Arc<Datatype>>) -> Constructor {
+        use Constructor as C;
+        let mut constructor = self.clone();
+        match &mut constructor {
+            C::Named(_) | C::F90Integer(_) | C::F90Real(..) | C::F90Complex(..) => {}
+            C::Struct { types, .. } => *types = new,
+            C::Dup(old)
+            | C::Contiguous { old, .. }
+            | C::Vector { old, .. }
+            | C::Hvector { old, .. }
+            | C::Indexed { old, .. }
+            | C::Hindexed { old, .. }
+            | C::IndexedBlock { old, .. }
+            | C::HindexedBlock { old, .. }
+            | C::Resized { old, .. }
+            | C::Subarray(array::Subarray { old, .. })
+            | C::Darray(array::Darray { old, .. }) => {
+                if let Some(new) = new.into_iter().next() {
+                    *old = new;
+                }
+            }
+        }
+        constructor
+    }
 }
 
 impl Parts {

@@ -101,7 +101,12 @@ impl Datatype {
         })
     }
 
-    fn each_element(&self, count: u64, mut f: impl FnMut(Primitive) -> Result<()>) -> Result<()> {
+    /// Calls `f` for each basic element of `count` elements, in order; a pair is two.
+    pub(crate) fn each_element(
+        &self,
+        count: u64,
+        mut f: impl FnMut(Primitive) -> Result<()>,
+    ) -> Result<()> {
         for _ in 0..if self.size() == 0 { 0 } else { count } {
             self.signature
                 .visit(&mut |primitive, n| (0..n).try_for_each(|_| f(primitive)))?;

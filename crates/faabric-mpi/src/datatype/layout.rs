@@ -48,8 +48,8 @@ pub(super) enum Node {
 /// A run of a [`Node::Blocks`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    offset: i64,
-    len: u64,
+    pub(super) offset: i64,
+    pub(super) len: u64,
     /// Bytes of all blocks before this one.
     before: u64,
 }
@@ -57,7 +57,7 @@ pub(super) struct Block {
 /// One layout of a [`Node::Sequence`].
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    offset: i64,
+    pub(super) offset: i64,
     node: Node,
     /// Bytes of all parts before this one.
     before: u64,

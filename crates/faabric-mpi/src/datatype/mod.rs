@@ -15,6 +15,7 @@ mod calls;
 mod constructor;
 mod envelope;
 mod external;
+mod in_file;
 mod layout;
 mod primitive;
 mod signature;
@@ -27,6 +28,7 @@ pub use array::{Darray, Order, Subarray};
 pub use calls::Packed;
 pub use constructor::{Constructor, Counts};
 pub use envelope::{Contents, Envelope};
+pub(crate) use in_file::Ascent;
 pub use primitive::{Family, Primitive, Repr, Scalar};
 pub use transfer::{Cursor, Segment, Segments, Side, copy};
 

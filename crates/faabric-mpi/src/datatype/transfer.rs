@@ -56,6 +56,21 @@ impl Datatype {
             .visit_repeated(count, self.extent(), layout.offset, &mut window, &mut f)
     }
 
+    /// Calls `f` with the place and the length of each run of the packed bytes `skip` to
+    /// `skip + take` of as many elements as those need, in packed order. The caller has
+    /// checked that those elements' bytes all have an `i64` as their place.
+    pub(crate) fn visit_packed<E>(
+        &self,
+        skip: u64,
+        take: u64,
+        f: impl FnMut(i64, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.size {
+            0 => Ok(()),
+            size => self.visit((skip + take).div_ceil(size), Window { skip, take }, f),
+        }
+    }
+
     /// Packs `count` elements at `addr` into `out`; stops early when `out` is full.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 mod collectives;
 mod comms;
+mod io;
 mod p2p;
 mod quick;
 mod requests;
@@ -11,8 +12,9 @@ mod rma;
 
 use crate::abi;
 use crate::error::{Class, Error, Result, Trap};
-use crate::guest::{Guest, GuestFn};
+use crate::guest::{Argument, Guest, GuestFn};
 use crate::handle::{CommHandle, TypeHandle};
+use crate::io::Files;
 use crate::memory::{Addr, HostBuffer};
 use crate::rank::{Buffer, Rank};
 use crate::send::{Destination, Origin};
@@ -49,6 +51,17 @@ impl Guest for TestGuest {
             Some(function) => Ok(function(args)),
             None => Err(Trap(format!("no function {}", f.0))),
         }
+    }
+
+    fn call_with(&mut self, f: GuestFn, args: &[Argument]) -> Result<Option<u32>, Trap> {
+        let words: Vec<u32> = args
+            .iter()
+            .map(|argument| match *argument {
+                Argument::Word(word) => word,
+                Argument::Long(long) => long as u32,
+            })
+            .collect();
+        self.call(f, &words)
     }
 
     fn scratch(&mut self, len: u64) -> Result<Addr, Error> {
@@ -138,6 +151,8 @@ pub(crate) fn run_on(of_rank: &[u32], program: impl Fn(&mut Process) + Sync) {
 pub(crate) struct Cluster {
     pub(crate) worlds: Vec<Arc<World>>,
     of_rank: Vec<u32>,
+    /// What each worker's ranks see as files.
+    pub(crate) files: Vec<Arc<dyn Files>>,
 }
 
 impl Cluster {
@@ -167,6 +182,7 @@ impl Cluster {
         Cluster {
             worlds,
             of_rank: of_rank.to_vec(),
+            files: Vec::new(),
         }
     }
 
@@ -175,9 +191,13 @@ impl Cluster {
         std::thread::scope(|scope| {
             for (me, &worker) in self.of_rank.iter().enumerate() {
                 let (program, world) = (&program, self.worlds[worker as usize].clone());
+                let files = self.files.get(worker as usize).cloned();
                 scope.spawn(move || {
                     let memory = Arc::new(HostBuffer::zeroed(MEMORY));
-                    let rank = Rank::new(world.clone(), id::Rank(me as u32), memory).unwrap();
+                    let mut rank = Rank::new(world.clone(), id::Rank(me as u32), memory).unwrap();
+                    if let Some(files) = files {
+                        rank = rank.with_files(files);
+                    }
                     let size = world.size() as i32;
                     let guest = TestGuest::default();
                     let mut process = Process {

@@ -16,7 +16,7 @@ use crate::memory::GuestMemory;
 use faabric_mpi::error::Trap;
 use faabric_mpi::handle::{CommHandle, Handle};
 use faabric_mpi::memory::{Addr, OutOfBounds};
-use faabric_mpi::{Class, Error, Guest, GuestFn, On, Rank, Result, Status, abi};
+use faabric_mpi::{Argument, Class, Error, Guest, GuestFn, On, Rank, Result, Status, abi};
 use wasmer::FunctionEnvMut;
 
 pub(super) type Env<'a> = FunctionEnvMut<'a, Granule>;
@@ -27,6 +27,9 @@ pub(super) type Code = std::result::Result<i32, Stop>;
 /// The most elements of an array that a call may take: what 4 GiB of memory could hold
 /// of the smallest handle is more, but no program has that many requests.
 const MAX_ARRAY: i64 = 1 << 28;
+
+/// Longest path with its NUL, in bytes: PATH_MAX of Linux.
+const MAX_PATH: u32 = 4096;
 
 /// The communicator of errors in calls that name none.
 pub(super) const NO_COMM: u32 = abi::MPI_COMM_SELF;
@@ -193,6 +196,18 @@ impl Caller<'_> {
         Ok(String::from_utf8_lossy(&bytes.map_err(bad_pointer)?).into_owned())
     }
 
+    /// The name of a file: at most 4095 bytes of UTF-8.
+    pub(super) fn path(&self, at: u32) -> Result<String> {
+        not_null(at)?;
+        let bytes = self.memory().read_c_string(at, MAX_PATH);
+        let bytes = bytes.map_err(bad_pointer)?;
+        let refused = |why| Error::new(Class::BAD_FILE, format!("filename: it is {why}"));
+        if bytes.len() >= MAX_PATH as usize {
+            return Err(refused("longer than 4095 bytes"));
+        }
+        String::from_utf8(bytes).map_err(|_| refused("not UTF-8"))
+    }
+
     /// Reads a status that the guest holds.
     pub(super) fn status(&self, at: u32) -> Result<Status> {
         if at == abi::MPI_STATUS_IGNORE {
@@ -267,6 +282,14 @@ fn bad_pointer(error: OutOfBounds) -> Error {
 impl Guest for Caller<'_> {
     fn call(&mut self, f: GuestFn, args: &[u32]) -> std::result::Result<Option<u32>, Trap> {
         Callbacks::new(&mut self.env).call(f, args)
+    }
+
+    fn call_with(
+        &mut self,
+        f: GuestFn,
+        args: &[Argument],
+    ) -> std::result::Result<Option<u32>, Trap> {
+        Callbacks::new(&mut self.env).call_with(f, args)
     }
 
     fn scratch(&mut self, len: u64) -> Result<Addr> {

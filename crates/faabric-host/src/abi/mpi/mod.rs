@@ -5,7 +5,7 @@
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
-//! p2p, request, collective, datatype, comm, topology, env, attribute, rma
+//! p2p, request, collective, datatype, comm, topology, env, attribute, rma, file
 //!             the handlers, by chapter of the standard
 //! ```
 //! A handler decodes its arguments, calls [`faabric_mpi::Rank`] and encodes what it
@@ -23,6 +23,7 @@ mod count;
 mod datatype;
 mod direct;
 mod env;
+mod file;
 mod p2p;
 mod request;
 mod rma;
@@ -46,6 +47,8 @@ pub(crate) const FUNCTIONS: &[&[Import]] = &[
     rma::WINDOWS,
     rma::SYNCHRONISATION,
     rma::TRANSFERS,
+    file::FUNCTIONS,
+    file::ACCESSES,
 ];
 
 #[cfg(test)]
@@ -55,8 +58,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Imports that C code in the guest uses and no program calls.
-    const INTERNAL: [&str; 6] = [
+    const INTERNAL: [&str; 8] = [
         "MPI_Comm_get_attr",
+        "MPI_File_delete",
+        "MPI_File_open",
         "MPI_Win_allocate",
         "MPI_Win_allocate_shared",
         "MPI_Win_free",

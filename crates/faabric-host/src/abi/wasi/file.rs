@@ -363,7 +363,7 @@ impl File {
     }
 
     /// Bytes in it. A block device has no size in its metadata.
-    fn size(&self) -> Result<u64, Errno> {
+    pub(super) fn size(&self) -> Result<u64, Errno> {
         let stat = FileStat::from(rustix::fs::fstat(&self.host)?);
         if stat.filetype == FileType::BlockDevice {
             return Ok(rustix::fs::seek(&self.host, SeekFrom::End(0))?);
@@ -406,6 +406,11 @@ impl File {
             &self.host,
             append | OFlags::NONBLOCK,
         )?)
+    }
+
+    /// The host's file, for reads and writes at offsets.
+    pub(super) fn host(&self) -> &fs::File {
+        &self.host
     }
 
     /// `ftruncate`.

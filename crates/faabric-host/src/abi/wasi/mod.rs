@@ -16,6 +16,7 @@
 //! | [`path`] | names: opening, making, moving, removing below preopened directories |
 //! | [`fd`], [`clock`], [`poll`], [`process`] | the other calls |
 //! | [`description`] | the open files as data that can travel |
+//! | [`mpi_files`] | files for MPI, opened the same way |
 //!
 //! The threads of a process share one [`Wasi`]. Its only lock held for long is none: the
 //! table's is for the look-up, a file's offset has one of its own.
@@ -26,6 +27,7 @@ mod description;
 mod dir;
 mod fd;
 mod file;
+mod mpi_files;
 mod path;
 mod poll;
 mod process;
@@ -37,6 +39,7 @@ mod transfer;
 mod types;
 
 pub use description::FileTable;
+pub(crate) use mpi_files::MpiFiles;
 
 use crate::abi::{Import, functions};
 use crate::config::ProcessConfig;

@@ -5,6 +5,7 @@
 mod confinement;
 mod directories;
 mod files;
+mod mpi;
 mod robustness;
 mod streams;
 mod travel;
