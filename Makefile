@@ -70,6 +70,7 @@ hpcc: sdk
 mpich-tests: sdk
 	@scripts/setup --bench
 	scripts/mpich-tests
+	scripts/mpich-tests --workers 2
 
 clean:
 	cargo clean

@@ -623,7 +623,7 @@ extern MPI_Fint *MPI_F_STATUSES_IGNORE;
 
 /* Environment (chapter 9). */
 int MPI_Abi_get_info(MPI_Info *info);
-int PMPI_Abi_get_info(MPI_Info *info);
+int PMPI_Abi_get_info(MPI_Info *info) MPI_IMPORT("MPI_Abi_get_info");
 int MPI_Abi_get_version(int *abi_major, int *abi_minor);
 int PMPI_Abi_get_version(int *abi_major, int *abi_minor);
 int MPI_Abort(MPI_Comm comm, int errorcode);
@@ -637,7 +637,7 @@ int PMPI_Finalize(void) MPI_IMPORT("MPI_Finalize");
 int MPI_Finalized(int *flag);
 int PMPI_Finalized(int *flag) MPI_IMPORT("MPI_Finalized");
 int MPI_Get_hw_resource_info(MPI_Info *hw_info);
-int PMPI_Get_hw_resource_info(MPI_Info *hw_info);
+int PMPI_Get_hw_resource_info(MPI_Info *hw_info) MPI_IMPORT("MPI_Get_hw_resource_info");
 int MPI_Get_library_version(char *version, int *resultlen);
 int PMPI_Get_library_version(char *version, int *resultlen) MPI_IMPORT("MPI_Get_library_version");
 int MPI_Get_processor_name(char *name, int *resultlen);
@@ -681,21 +681,21 @@ int PMPI_Buffer_detach_c(void *buffer_addr, MPI_Count *size) MPI_IMPORT("MPI_Buf
 int MPI_Buffer_flush(void);
 int PMPI_Buffer_flush(void) MPI_IMPORT("MPI_Buffer_flush");
 int MPI_Buffer_iflush(MPI_Request *request);
-int PMPI_Buffer_iflush(MPI_Request *request);
+int PMPI_Buffer_iflush(MPI_Request *request) MPI_IMPORT("MPI_Buffer_iflush");
 int MPI_Cancel(MPI_Request *request);
 int PMPI_Cancel(MPI_Request *request) MPI_IMPORT("MPI_Cancel");
 int MPI_Comm_attach_buffer(MPI_Comm comm, void *buffer, int size);
-int PMPI_Comm_attach_buffer(MPI_Comm comm, void *buffer, int size);
+int PMPI_Comm_attach_buffer(MPI_Comm comm, void *buffer, int size) MPI_IMPORT("MPI_Comm_attach_buffer");
 int MPI_Comm_attach_buffer_c(MPI_Comm comm, void *buffer, MPI_Count size);
-int PMPI_Comm_attach_buffer_c(MPI_Comm comm, void *buffer, MPI_Count size);
+int PMPI_Comm_attach_buffer_c(MPI_Comm comm, void *buffer, MPI_Count size) MPI_IMPORT("MPI_Comm_attach_buffer_c");
 int MPI_Comm_detach_buffer(MPI_Comm comm, void *buffer_addr, int *size);
-int PMPI_Comm_detach_buffer(MPI_Comm comm, void *buffer_addr, int *size);
+int PMPI_Comm_detach_buffer(MPI_Comm comm, void *buffer_addr, int *size) MPI_IMPORT("MPI_Comm_detach_buffer");
 int MPI_Comm_detach_buffer_c(MPI_Comm comm, void *buffer_addr, MPI_Count *size);
-int PMPI_Comm_detach_buffer_c(MPI_Comm comm, void *buffer_addr, MPI_Count *size);
+int PMPI_Comm_detach_buffer_c(MPI_Comm comm, void *buffer_addr, MPI_Count *size) MPI_IMPORT("MPI_Comm_detach_buffer_c");
 int MPI_Comm_flush_buffer(MPI_Comm comm);
-int PMPI_Comm_flush_buffer(MPI_Comm comm);
+int PMPI_Comm_flush_buffer(MPI_Comm comm) MPI_IMPORT("MPI_Comm_flush_buffer");
 int MPI_Comm_iflush_buffer(MPI_Comm comm, MPI_Request *request);
-int PMPI_Comm_iflush_buffer(MPI_Comm comm, MPI_Request *request);
+int PMPI_Comm_iflush_buffer(MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Comm_iflush_buffer");
 int MPI_Grequest_complete(MPI_Request request);
 int PMPI_Grequest_complete(MPI_Request request) MPI_IMPORT("MPI_Grequest_complete");
 int MPI_Grequest_start(MPI_Grequest_query_function *query_fn, MPI_Grequest_free_function *free_fn, MPI_Grequest_cancel_function *cancel_fn, void *extra_state, MPI_Request *request);
@@ -725,13 +725,13 @@ int PMPI_Isend(const void *buf, int count, MPI_Datatype datatype, int dest, int 
 int MPI_Isend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request);
 int PMPI_Isend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Isend_c");
 int MPI_Isendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
-int PMPI_Isendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
+int PMPI_Isendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Isendrecv");
 int MPI_Isendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, MPI_Count recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
-int PMPI_Isendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, MPI_Count recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
+int PMPI_Isendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf, MPI_Count recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Isendrecv_c");
 int MPI_Isendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
-int PMPI_Isendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
+int PMPI_Isendrecv_replace(void *buf, int count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Isendrecv_replace");
 int MPI_Isendrecv_replace_c(void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
-int PMPI_Isendrecv_replace_c(void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request);
+int PMPI_Isendrecv_replace_c(void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int sendtag, int source, int recvtag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Isendrecv_replace_c");
 int MPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request);
 int PMPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request) MPI_IMPORT("MPI_Issend");
 int MPI_Issend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Request *request);
@@ -831,19 +831,19 @@ int PMPI_Waitany(int count, MPI_Request array_of_requests[], int *indx, MPI_Stat
 int MPI_Waitsome(int incount, MPI_Request array_of_requests[], int *outcount, int array_of_indices[], MPI_Status array_of_statuses[]);
 int PMPI_Waitsome(int incount, MPI_Request array_of_requests[], int *outcount, int array_of_indices[], MPI_Status array_of_statuses[]) MPI_IMPORT("MPI_Waitsome");
 
-/* Partitioned communication (chapter 4): declared so that programs link; calling one is MPI_ERR_UNSUPPORTED_OPERATION. */
+/* Partitioned communication (chapter 4). */
 int MPI_Parrived(MPI_Request request, int partition, int *flag);
-int PMPI_Parrived(MPI_Request request, int partition, int *flag);
+int PMPI_Parrived(MPI_Request request, int partition, int *flag) MPI_IMPORT("MPI_Parrived");
 int MPI_Pready(int partition, MPI_Request request);
-int PMPI_Pready(int partition, MPI_Request request);
+int PMPI_Pready(int partition, MPI_Request request) MPI_IMPORT("MPI_Pready");
 int MPI_Pready_list(int length, int array_of_partitions[], MPI_Request request);
-int PMPI_Pready_list(int length, int array_of_partitions[], MPI_Request request);
+int PMPI_Pready_list(int length, int array_of_partitions[], MPI_Request request) MPI_IMPORT("MPI_Pready_list");
 int MPI_Pready_range(int partition_low, int partition_high, MPI_Request request);
-int PMPI_Pready_range(int partition_low, int partition_high, MPI_Request request);
+int PMPI_Pready_range(int partition_low, int partition_high, MPI_Request request) MPI_IMPORT("MPI_Pready_range");
 int MPI_Precv_init(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
-int PMPI_Precv_init(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int PMPI_Precv_init(void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request) MPI_IMPORT("MPI_Precv_init");
 int MPI_Psend_init(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
-int PMPI_Psend_init(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request);
+int PMPI_Psend_init(const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request) MPI_IMPORT("MPI_Psend_init");
 
 /* Datatypes (chapter 5). */
 int MPI_Get_address(const void *location, MPI_Aint *address);
@@ -1597,13 +1597,13 @@ int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_
 int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name);
 int PMPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name);
 
-/* Sessions (section 11.3): declared so that programs link; calling one is MPI_ERR_UNSUPPORTED_OPERATION. */
+/* Sessions (section 11.3). */
 int MPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm);
-int PMPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm);
+int PMPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm) MPI_IMPORT("MPI_Comm_create_from_group");
 int MPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup);
 int PMPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup);
 int MPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group, int remote_leader, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm);
-int PMPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group, int remote_leader, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm);
+int PMPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group, int remote_leader, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm) MPI_IMPORT("MPI_Intercomm_create_from_groups");
 int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size);
 int PMPI_Session_attach_buffer(MPI_Session session, void *buffer, int size);
 int MPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size);

@@ -272,6 +272,97 @@ static void other_calls(void)
     MPI_Group_free(&world);
 }
 
+/* Around the ring, in pieces, in any order, and taken back. */
+static void partitions_and_exchanges(void)
+{
+    enum { PARTS = 8 };
+    int right = (rank + 1) % size, left = (rank + size - 1) % size;
+    int out[PARTS], in[PARTS] = {0}, flag = 0, low[] = {0, 7}, from = -1;
+    MPI_Request pair[2], exchange;
+    MPI_Status status;
+    MPI_Psend_init(out, PARTS, 1, MPI_INT, right, 3, MPI_COMM_WORLD, MPI_INFO_NULL, &pair[0]);
+    MPI_Precv_init(in, 2, 4, MPI_INT, left, 3, MPI_COMM_WORLD, MPI_INFO_NULL, &pair[1]);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < PARTS; i++)
+            out[i] = 100 * rank + 10 * round + i;
+        MPI_Startall(2, pair);
+        MPI_Pready(3, pair[0]);
+        MPI_Pready_list(2, low, pair[0]);
+        MPI_Pready_range(1, 2, pair[0]);
+        MPI_Pready_range(4, 6, pair[0]);
+        while (!flag)
+            MPI_Parrived(pair[1], 1, &flag);
+        CHECK(in[7] == 100 * left + 10 * round + 7);
+        MPI_Waitall(2, pair, MPI_STATUSES_IGNORE);
+        CHECK(in[0] == 100 * left + 10 * round);
+        flag = 0;
+    }
+    MPI_Request_free(&pair[0]);
+    MPI_Request_free(&pair[1]);
+    MPI_Isendrecv(&rank, 1, MPI_INT, right, 4, &from, 1, MPI_INT, left, 4, MPI_COMM_WORLD, &exchange);
+    MPI_Wait(&exchange, &status);
+    CHECK(from == left && status.MPI_SOURCE == left);
+    MPI_Isendrecv_replace(&from, 1, MPI_INT, left, 5, right, 5, MPI_COMM_WORLD, &exchange);
+    MPI_Wait(&exchange, MPI_STATUS_IGNORE);
+    CHECK(from == rank);
+    MPI_Issend(&rank, 1, MPI_INT, right, 6, MPI_COMM_WORLD, &exchange);
+    MPI_Cancel(&exchange);
+    MPI_Wait(&exchange, &status);
+    MPI_Test_cancelled(&status, &flag);
+    CHECK(flag);
+}
+
+static void communicators_without_a_parent(void)
+{
+    char buffer[1024 + MPI_BSEND_OVERHEAD], *attached;
+    int bytes, resources = 0, place = -1, other = (rank + 1) % size;
+    MPI_Group world, own, remote;
+    MPI_Comm all, dup;
+    MPI_Info info;
+    MPI_Request request;
+    MPI_Comm_group(MPI_COMM_WORLD, &world);
+    MPI_Comm_create_from_group(world, "all", MPI_INFO_NULL, MPI_ERRORS_RETURN, &all);
+    MPI_Comm_rank(all, &place);
+    CHECK(place == rank);
+    CHECK(MPI_Comm_create_from_group(MPI_GROUP_NULL, "x", MPI_INFO_NULL, MPI_ERRORS_RETURN, &dup) ==
+          MPI_ERR_GROUP);
+    MPI_Comm_idup(all, &dup, &request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    MPI_Comm_attach_buffer(dup, buffer, sizeof buffer);
+    MPI_Bsend(&rank, 1, MPI_INT, other, 1, dup);
+    MPI_Recv(&place, 1, MPI_INT, MPI_ANY_SOURCE, 1, dup, MPI_STATUS_IGNORE);
+    CHECK(place == (rank + size - 1) % size);
+    MPI_Comm_iflush_buffer(dup, &request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    MPI_Comm_flush_buffer(dup);
+    MPI_Comm_detach_buffer(dup, &attached, &bytes);
+    CHECK(attached == buffer && bytes == (int)sizeof buffer);
+    MPI_Buffer_iflush(&request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    MPI_Comm_free(&dup);
+    MPI_Comm_free(&all);
+    if (size > 1 && rank < 2) {
+        other = 1 - rank;
+        MPI_Group_incl(world, 1, &rank, &own);
+        MPI_Group_incl(world, 1, &other, &remote);
+        MPI_Intercomm_create_from_groups(own, 0, remote, 0, "two", MPI_INFO_NULL, MPI_ERRORS_RETURN, &all);
+        MPI_Sendrecv(&rank, 1, MPI_INT, 0, 1, &place, 1, MPI_INT, 0, 1, all, MPI_STATUS_IGNORE);
+        CHECK(place == other);
+        MPI_Comm_free(&all);
+        MPI_Group_free(&own);
+        MPI_Group_free(&remote);
+    }
+    MPI_Group_free(&world);
+    MPI_Get_hw_resource_info(&info);
+    MPI_Info_get_nkeys(info, &resources);
+    CHECK(resources == 1);
+    MPI_Info_free(&info);
+    MPI_Abi_get_info(&info);
+    MPI_Info_get(info, "mpi_aint_size", 8, buffer, &resources);
+    CHECK(resources && atoi(buffer) == (int)sizeof(MPI_Aint));
+    MPI_Info_free(&info);
+}
+
 int main(int argc, char **argv)
 {
     int provided, all;
@@ -286,6 +377,8 @@ int main(int argc, char **argv)
     datatypes();
     requests();
     other_calls();
+    partitions_and_exchanges();
+    communicators_without_a_parent();
     MPI_Barrier(MPI_COMM_WORLD);
     CHECK(barriers == 1);
     MPI_Allreduce(&failures, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);

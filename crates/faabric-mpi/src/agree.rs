@@ -134,6 +134,16 @@ impl Rank {
         Ok(words)
     }
 
+    /// An id that all ranks of `comm`, a communicator of one group, agree on.
+    pub(crate) fn common_id(&self, guest: &mut dyn Guest, comm: &Comm) -> Result<u64> {
+        let everyone = Rank::everyone(comm, 0);
+        let words = self.share(guest, comm, &everyone, TAG, vec![self.fresh_id()])?;
+        words
+            .first()
+            .copied()
+            .ok_or_else(crate::communicator::garbled)
+    }
+
     /// Gives rank 0 of `comm` (a communicator of one group) the words of every rank, in
     /// rank order; the others get nothing.
     pub(crate) fn collect_words(

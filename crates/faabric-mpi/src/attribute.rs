@@ -10,6 +10,7 @@ use crate::rank::{Rank, unknown};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What kind of object a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(crate) struct Keyval {
     copy: CopyFn,
     delete: Option<GuestFn>,
     state: u32,
+    /// The program has freed it; it lives on while attributes are under it.
+    freed: AtomicBool,
 }
 
 /// A rank's keys, and the attributes of its datatypes by their handles.
@@ -116,6 +119,7 @@ impl Rank {
             copy,
             delete,
             state,
+            freed: AtomicBool::new(false),
         };
         let mut keys = self.keyvals.keys.lock();
         let handle = keys.insert(Arc::new(key)).map_err(|_| {
@@ -130,14 +134,25 @@ impl Rank {
         Ok(handle)
     }
 
-    /// `MPI_Comm_free_keyval` and its siblings: attributes under it stay.
+    /// `MPI_Comm_free_keyval` and its siblings: attributes under it stay, and until the
+    /// last is deleted the key can still be used.
     ///
     /// # Errors
     /// `MPI_ERR_KEYVAL` for what is no key of this kind.
     pub fn free_keyval(&self, object: Object, key: KeyvalHandle) -> Result<()> {
-        self.keyval(object, key)?;
-        self.keyvals.keys.lock().remove(key);
+        let key = self.keyval(object, key)?;
+        key.freed.store(true, Ordering::Relaxed);
+        self.forget_freed(&key);
         Ok(())
+    }
+
+    /// An attribute under `key` is gone: so is the key, if it was freed and is not used.
+    pub(crate) fn forget_freed(&self, key: &Arc<Keyval>) {
+        let mut keys = self.keyvals.keys.lock();
+        // The caller's, and the table's.
+        if key.freed.load(Ordering::Relaxed) && Arc::strong_count(key) <= 2 {
+            keys.remove(KeyvalHandle(key.handle));
+        }
     }
 
     pub(crate) fn keyval(&self, object: Object, handle: KeyvalHandle) -> Result<Arc<Keyval>> {
@@ -234,6 +249,7 @@ impl Rank {
         };
         self.delete_callback(guest, comm.raw(), &key, value)?;
         object.settings.lock().attributes.remove(&key);
+        self.forget_freed(&key);
         Ok(())
     }
 
@@ -266,6 +282,7 @@ impl Rank {
             };
             self.delete_callback(guest, comm.raw(), &key, value)?;
             object.settings.lock().attributes.remove(&key);
+            self.forget_freed(&key);
         }
     }
 
@@ -326,6 +343,7 @@ impl Rank {
         if let Some(attributes) = self.keyvals.of_types.lock().get_mut(&datatype.raw()) {
             attributes.remove(&key);
         }
+        self.forget_freed(&key);
         Ok(())
     }
 
@@ -373,6 +391,7 @@ impl Rank {
             if let Some(attributes) = of_types.lock().get_mut(&datatype.raw()) {
                 attributes.remove(&key);
             }
+            self.forget_freed(&key);
         }
         of_types.lock().remove(&datatype.raw());
         Ok(())

@@ -1,17 +1,22 @@
-//! Buffered sends and the buffer that is attached for them (MPI 4.1, section 3.6).
+//! Buffered sends and the buffers that are attached for them (MPI 4.1, section 3.6).
 //!
 //! The attached guest memory is only accounted for: the copy of a message that cannot
 //! be delivered at once is the worker's own. A program that gets by with its buffer
 //! under the standard's model gets by here, and one that does not is told so.
+//!
+//! A process has a buffer, and each communicator may have one of its own, which then
+//! serves the sends on it.
 
 use crate::abi;
 use crate::comm::{Comm, Context};
 use crate::data::View;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
+use crate::handle::{CommHandle, RequestHandle};
 use crate::p2p::{Mode, Started};
+use crate::progress::Operation;
 use crate::rank::Rank;
-use crate::request::{Completion, Outcome};
+use crate::request::{Completion, Kind, Outcome};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -30,56 +35,109 @@ struct State {
 }
 
 impl Rank {
-    /// `MPI_Buffer_attach`. An address of `MPI_BUFFER_AUTOMATIC` has no bound.
+    /// `MPI_Buffer_attach`, or `MPI_Comm_attach_buffer` to `comm`. An address of
+    /// `MPI_BUFFER_AUTOMATIC` has no bound.
     ///
     /// # Errors
-    /// `MPI_ERR_BUFFER` when one is attached already, `MPI_ERR_ARG` for a negative size.
-    pub fn buffer_attach(&self, addr: u32, size: i64) -> Result<()> {
+    /// `MPI_ERR_BUFFER` when one is attached already, `MPI_ERR_ARG` for a negative size;
+    /// `MPI_ERR_COMM`.
+    pub fn buffer_attach(&self, comm: Option<CommHandle>, addr: u32, size: i64) -> Result<()> {
         self.check_active("MPI_Buffer_attach")?;
         if size < 0 {
             return Err(Error::new(Class::ARG, format!("size: {size} is negative")));
         }
-        let mut state = self.send_buffer.state.lock();
+        let buffer = self.buffer_of(comm)?;
+        let mut state = buffer.state.lock();
         if state.attached.is_some() {
             return Err(Error::new(
                 Class::BUFFER,
-                "buffer: one is attached already; call MPI_Buffer_detach first",
+                "buffer: one is attached already; detach it first",
             ));
         }
         state.attached = Some((addr, size));
         Ok(())
     }
 
-    /// `MPI_Buffer_detach`: waits until every buffered message is delivered. Gives the
-    /// address and the size that were attached; address 0 and size 0 if none was.
+    /// `MPI_Buffer_detach`, or `MPI_Comm_detach_buffer` of `comm`: waits until every
+    /// message in the buffer is delivered. Gives the address and the size that were
+    /// attached; address 0 and size 0 if none was.
     ///
     /// # Errors
-    /// When the job ends meanwhile.
-    pub fn buffer_detach(&self, guest: &mut dyn Guest) -> Result<(u32, i64)> {
-        self.buffer_flush(guest)?;
-        Ok(self
-            .send_buffer
-            .state
-            .lock()
-            .attached
-            .take()
-            .unwrap_or((0, 0)))
+    /// When the job ends meanwhile; `MPI_ERR_COMM`.
+    pub fn buffer_detach(
+        &self,
+        guest: &mut dyn Guest,
+        comm: Option<CommHandle>,
+    ) -> Result<(u32, i64)> {
+        self.buffer_flush(guest, comm)?;
+        let buffer = self.buffer_of(comm)?;
+        let attached = buffer.state.lock().attached.take();
+        Ok(attached.unwrap_or((0, 0)))
     }
 
-    /// `MPI_Buffer_flush`: waits until every buffered message is delivered.
+    /// `MPI_Buffer_flush`, or `MPI_Comm_flush_buffer` of `comm`: waits until every message
+    /// in the buffer is delivered.
     ///
     /// # Errors
-    /// When the job ends meanwhile.
-    pub fn buffer_flush(&self, guest: &mut dyn Guest) -> Result<()> {
+    /// When the job ends meanwhile; `MPI_ERR_COMM`.
+    pub fn buffer_flush(&self, guest: &mut dyn Guest, comm: Option<CommHandle>) -> Result<()> {
         self.check_active("MPI_Buffer_flush")?;
-        let under_way = std::mem::take(&mut self.send_buffer.state.lock().under_way);
-        for (completion, _) in under_way {
+        let buffer = self.buffer_of(comm)?;
+        self.wait_delivered(guest, &buffer)
+    }
+
+    /// `MPI_Buffer_iflush`, or `MPI_Comm_iflush_buffer` of `comm`: the request ends when
+    /// every message that is in the buffer now is delivered.
+    ///
+    /// # Errors
+    /// `MPI_ERR_COMM`.
+    pub fn buffer_iflush(
+        &self,
+        guest: &mut dyn Guest,
+        comm: Option<CommHandle>,
+    ) -> Result<RequestHandle> {
+        self.check_active("MPI_Buffer_iflush")?;
+        let under_way = self.buffer_of(comm)?.under_way();
+        let on = match comm {
+            Some(comm) => self.comm(comm)?.into_owned(),
+            None => self.comm_world().clone(),
+        };
+        let completion = self.start_operation(guest, Box::new(Flush { under_way }));
+        self.request(on, Started::Pending(completion), Kind::Operation)
+    }
+
+    /// Waits until every message in the buffers of the process and of its communicators
+    /// is delivered.
+    pub(crate) fn flush_all(&self, guest: &mut dyn Guest) -> Result<()> {
+        let mut buffers = vec![self.buffer_of(None)?];
+        let own = [abi::MPI_COMM_WORLD, abi::MPI_COMM_SELF].map(CommHandle);
+        for comm in own {
+            buffers.push(self.buffer_of(Some(comm))?);
+        }
+        let others = self.comms.lock();
+        buffers.extend(others.iter().map(|(_, comm)| comm.send_buffer.clone()));
+        drop(others);
+        buffers
+            .iter()
+            .try_for_each(|buffer| self.wait_delivered(guest, buffer))
+    }
+
+    fn wait_delivered(&self, guest: &mut dyn Guest, buffer: &SendBuffer) -> Result<()> {
+        let under_way = buffer.under_way();
+        for completion in under_way {
             self.wait_for(guest, || completion.result())??;
         }
         Ok(())
     }
 
-    /// Starts a buffered send: it is always done at once.
+    fn buffer_of(&self, comm: Option<CommHandle>) -> Result<Arc<SendBuffer>> {
+        match comm {
+            None => Ok(self.send_buffer.clone()),
+            Some(comm) => Ok(self.comm(comm)?.send_buffer.clone()),
+        }
+    }
+
+    /// Starts a buffered send: for the program it is done at once.
     pub(crate) fn start_buffered(
         &self,
         comm: &Comm,
@@ -89,25 +147,43 @@ impl Rank {
     ) -> Result<Started> {
         let len = view.check()?;
         let needed = len + abi::MPI_BSEND_OVERHEAD as u64;
-        self.reserve(needed)?;
+        let buffer = match comm.send_buffer.is_attached() {
+            true => &comm.send_buffer,
+            false => &self.send_buffer,
+        };
+        buffer.reserve(needed)?;
         let data = self.copy_of(&view)?;
         let context = Context::PointToPoint;
         match self.start_send(comm, context, dest, tag, data.view(), Mode::Standard)? {
             Started::Pending(completion) => {
-                self.send_buffer
-                    .state
-                    .lock()
-                    .under_way
-                    .push((completion, needed));
-                Ok(Started::Done(Outcome::EMPTY, None))
+                buffer.keep(completion.clone(), needed);
+                Ok(Started::Buffered(completion))
             }
             done => Ok(done),
         }
     }
+}
+
+impl SendBuffer {
+    fn is_attached(&self) -> bool {
+        self.state.lock().attached.is_some()
+    }
+
+    fn under_way(&self) -> Vec<Arc<Completion>> {
+        let state = self.state.lock();
+        let under_way = state.under_way.iter();
+        under_way
+            .map(|(completion, _)| completion.clone())
+            .collect()
+    }
+
+    fn keep(&self, completion: Arc<Completion>, needed: u64) {
+        self.state.lock().under_way.push((completion, needed));
+    }
 
     /// Checks that the attached buffer has room for `needed` bytes.
     fn reserve(&self, needed: u64) -> Result<()> {
-        let mut state = self.send_buffer.state.lock();
+        let mut state = self.state.lock();
         state
             .under_way
             .retain(|(completion, _)| !completion.is_complete());
@@ -132,5 +208,23 @@ impl Rank {
             ));
         }
         Ok(())
+    }
+}
+
+/// Messages that are to be delivered.
+struct Flush {
+    under_way: Vec<Arc<Completion>>,
+}
+
+impl Operation for Flush {
+    fn poll(&mut self, _: &Rank, _: &mut dyn Guest) -> Result<Option<Outcome>> {
+        while let Some(completion) = self.under_way.last() {
+            match completion.result() {
+                None => return Ok(None),
+                Some(result) => result?,
+            };
+            self.under_way.pop();
+        }
+        Ok(Some(Outcome::EMPTY))
     }
 }

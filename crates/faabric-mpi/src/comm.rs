@@ -2,23 +2,29 @@
 
 use crate::abi;
 use crate::attribute::Attributes;
+use crate::bsend::SendBuffer;
 use crate::error::On;
 use crate::group::Group;
 use crate::handle::{CommHandle, Handle, WinHandle};
 use crate::info::Info;
+use crate::partitioned::Channels;
 use crate::topology::Topology;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Which of a communicator's two message spaces: what collectives send can never
-/// match what the program receives.
+/// Which of a communicator's message spaces: what collectives send, say, can never match
+/// what the program receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Context {
     /// The program's own messages.
     PointToPoint,
     /// Messages within collective operations.
     Collective,
+    /// What the two sides of a partitioned operation say when they are made.
+    Channel,
+    /// The data of partitioned operations.
+    Partition,
 }
 
 /// One rank's view of a communicator.
@@ -26,7 +32,8 @@ pub(crate) enum Context {
 pub(crate) struct Comm {
     /// The same number on all its ranks, and on no other communicator of the job: the
     /// world rank of whoever made it up (plus one) and that rank's count of them.
-    pub(crate) id: u64,
+    /// A duplicate's is not known before `MPI_Comm_idup` has ended.
+    id: AtomicU64,
     /// This rank's group: ranks of the communicator to ranks of the world.
     pub(crate) group: Arc<Group>,
     /// This rank within `group`.
@@ -42,6 +49,10 @@ pub(crate) struct Comm {
     pub(crate) handle: AtomicU32,
     /// What the program may change later.
     pub(crate) settings: Mutex<Settings>,
+    /// `MPI_Comm_attach_buffer`.
+    pub(crate) send_buffer: Arc<SendBuffer>,
+    /// What partitioned operations keep here.
+    pub(crate) channels: Channels,
     /// What collective operations keep here.
     pub(crate) collective: crate::collective::State,
 }
@@ -74,7 +85,7 @@ impl Comm {
     /// An intracommunicator of `group`, in which this rank is `rank`.
     pub(crate) fn new(id: u64, group: Arc<Group>, rank: u32) -> Comm {
         Comm {
-            id,
+            id: AtomicU64::new(id),
             group,
             rank,
             remote: None,
@@ -82,13 +93,25 @@ impl Comm {
             topology: None,
             handle: AtomicU32::new(abi::MPI_COMM_NULL),
             settings: Mutex::default(),
+            send_buffer: Arc::default(),
+            channels: Channels::default(),
             collective: crate::collective::State::default(),
         }
     }
 
-    /// The number of one of its two message spaces.
+    /// Its id.
+    pub(crate) fn id(&self) -> u64 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// The id that all its ranks have agreed on. Only before it is used.
+    pub(crate) fn set_id(&self, id: u64) {
+        self.id.store(id, Ordering::Relaxed);
+    }
+
+    /// The number of one of its message spaces.
     pub(crate) fn space(&self, context: Context) -> u64 {
-        self.id << 1 | context as u64
+        self.id() << 2 | context as u64
     }
 
     /// Whose error handler gets the errors of its operations.

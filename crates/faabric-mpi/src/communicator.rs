@@ -10,11 +10,9 @@ use crate::comm::Comm;
 use crate::error::{Class, Error, Result};
 use crate::group::Group;
 use crate::guest::Guest;
-use crate::handle::{CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, RequestHandle};
+use crate::handle::{CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle};
 use crate::info::Info;
-use crate::p2p::Started;
 use crate::rank::{Rank, unknown};
-use crate::request::{Kind, Outcome};
 use crate::topology::Topology;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,7 +60,7 @@ impl Rank {
     /// `MPI_ERR_COMM`.
     pub fn comm_compare(&self, a: CommHandle, b: CommHandle) -> Result<i32> {
         let (a, b) = (self.comm(a)?, self.comm(b)?);
-        if a.id == b.id {
+        if a.id() == b.id() {
             return Ok(abi::MPI_IDENT);
         }
         let remote = match (&a.remote, &b.remote) {
@@ -80,93 +78,6 @@ impl Rank {
         })
     }
 
-    /// `MPI_Comm_dup` (MPI 4.1, section 7.4.2), with the attributes that their
-    /// callbacks copy.
-    ///
-    /// # Errors
-    /// `MPI_ERR_COMM`; what a callback returned.
-    pub fn comm_dup(&self, guest: &mut dyn Guest, comm: CommHandle) -> Result<CommHandle> {
-        let info = self.comm(comm)?.settings.lock().info.clone();
-        self.dup(guest, comm, info)
-    }
-
-    /// `MPI_Comm_dup_with_info`.
-    ///
-    /// # Errors
-    /// As [`Rank::comm_dup`]; `MPI_ERR_INFO`.
-    pub fn comm_dup_with_info(
-        &self,
-        guest: &mut dyn Guest,
-        comm: CommHandle,
-        info: InfoHandle,
-    ) -> Result<CommHandle> {
-        let info = self.info_or_null(info)?;
-        self.dup(guest, comm, info)
-    }
-
-    /// `MPI_Comm_idup`: done when it returns.
-    ///
-    /// # Errors
-    /// As [`Rank::comm_dup`].
-    pub fn comm_idup(
-        &self,
-        guest: &mut dyn Guest,
-        comm: CommHandle,
-    ) -> Result<(CommHandle, RequestHandle)> {
-        let new = self.comm_dup(guest, comm)?;
-        let done = Started::Done(Outcome::EMPTY, None);
-        let comm = self.comm(comm)?.into_owned();
-        Ok((new, self.request(comm, done, Kind::Operation)?))
-    }
-
-    /// `MPI_Comm_idup_with_info`: done when it returns.
-    ///
-    /// # Errors
-    /// As [`Rank::comm_dup_with_info`].
-    pub fn comm_idup_with_info(
-        &self,
-        guest: &mut dyn Guest,
-        comm: CommHandle,
-        info: InfoHandle,
-    ) -> Result<(CommHandle, RequestHandle)> {
-        let new = self.comm_dup_with_info(guest, comm, info)?;
-        let done = Started::Done(Outcome::EMPTY, None);
-        let comm = self.comm(comm)?.into_owned();
-        Ok((new, self.request(comm, done, Kind::Operation)?))
-    }
-
-    fn dup(&self, guest: &mut dyn Guest, handle: CommHandle, info: Info) -> Result<CommHandle> {
-        let comm = self.active_comm(handle)?.into_owned();
-        let attributes = comm.settings.lock().attributes.clone();
-        let attributes = self.copy_attributes(guest, handle, &attributes)?;
-        let id = self.common_id(guest, &comm)?;
-        let mut new = Comm::new(id, comm.group.clone(), comm.rank);
-        new.remote = comm.remote.clone();
-        new.topology = comm.topology.clone();
-        new.local = match &comm.local {
-            None => None,
-            Some(local) => {
-                let id = self.common_id(guest, local)?;
-                Some(Arc::new(Comm::new(id, local.group.clone(), local.rank)))
-            }
-        };
-        self.install(&comm, new, attributes, info)
-    }
-
-    /// An id that all ranks of `comm` (both groups, for an intercommunicator) agree on.
-    pub(crate) fn common_id(&self, guest: &mut dyn Guest, comm: &Comm) -> Result<u64> {
-        let mut id = self.fresh_id();
-        let local = comm.local.as_deref().unwrap_or(comm);
-        if comm.remote.is_some() && comm.rank == 0 {
-            self.tell(guest, comm, 0, TAG, &[id])?;
-            let theirs = self.hear(guest, comm, 0, TAG)?;
-            id = id.max(theirs.first().copied().unwrap_or(0));
-        }
-        let everyone = Rank::everyone(local, 0);
-        let words = self.share(guest, local, &everyone, TAG, vec![id])?;
-        words.first().copied().ok_or_else(garbled)
-    }
-
     /// Names a new communicator, which has its parent's error handler.
     pub(crate) fn install(
         &self,
@@ -175,11 +86,22 @@ impl Rank {
         attributes: Attributes,
         info: Info,
     ) -> Result<CommHandle> {
-        let handler = parent.settings.lock().errhandler;
-        self.retain_errhandler(ErrhandlerHandle(handler))?;
+        let handler = ErrhandlerHandle(parent.settings.lock().errhandler);
+        self.install_with(handler, new, attributes, info)
+    }
+
+    /// Names a new communicator with this error handler.
+    pub(crate) fn install_with(
+        &self,
+        handler: ErrhandlerHandle,
+        new: Comm,
+        attributes: Attributes,
+        info: Info,
+    ) -> Result<CommHandle> {
+        self.retain_errhandler(handler)?;
         {
             let mut settings = new.settings.lock();
-            settings.errhandler = handler;
+            settings.errhandler = handler.raw();
             settings.attributes = attributes;
             settings.info = info;
         }
@@ -336,7 +258,7 @@ impl Rank {
     }
 
     /// `MPI_Comm_split_type` (MPI 4.1, section 7.4.2). Ranks share memory when they are
-    /// on one worker; workers are not divided further, so the hardware types give null.
+    /// on one worker; workers are not divided further, so other hardware types give null.
     ///
     /// # Errors
     /// `MPI_ERR_COMM`; `MPI_ERR_ARG` for an unknown type.
@@ -348,9 +270,15 @@ impl Rank {
         key: i32,
         info: InfoHandle,
     ) -> Result<CommHandle> {
-        self.info_or_null(info)?;
+        let info = self.info_or_null(info)?;
+        let wanted = info.get("mpi_hw_resource_type");
+        let by_worker = matches!(wanted, Some(crate::info::WORKER | "mpi_shared_memory"));
+        let guided = matches!(
+            split_type,
+            abi::MPI_COMM_TYPE_HW_GUIDED | abi::MPI_COMM_TYPE_RESOURCE_GUIDED
+        );
         let color = match split_type {
-            abi::MPI_COMM_TYPE_SHARED => {
+            _ if split_type == abi::MPI_COMM_TYPE_SHARED || guided && by_worker => {
                 let placement = self.world.placement();
                 placement
                     .of_rank
@@ -384,6 +312,7 @@ impl Rank {
             ));
         }
         self.delete_all_attributes(guest, *comm)?;
+        self.buffer_detach(guest, Some(*comm))?;
         let freed = self.comms.lock().remove(*comm);
         let freed = freed.ok_or_else(|| unknown(Class::COMM, "comm", *comm, abi::MPI_COMM_NULL))?;
         self.release_errhandler(ErrhandlerHandle(freed.settings.lock().errhandler));
@@ -408,16 +337,18 @@ impl Rank {
         Ok(self.comm(comm)?.settings.lock().name.clone())
     }
 
-    /// `MPI_Comm_set_info`.
+    /// `MPI_Comm_set_info`: hints that `info` does not name stay as they are.
     ///
     /// # Errors
     /// `MPI_ERR_COMM`, `MPI_ERR_INFO`.
     pub fn comm_set_info(&self, comm: CommHandle, info: InfoHandle) -> Result<()> {
-        self.comm(comm)?.settings.lock().info = self.info_or_null(info)?;
+        let comm = self.comm(comm)?;
+        let hints = self.hints(info)?;
+        comm.settings.lock().info.extend(hints);
         Ok(())
     }
 
-    /// `MPI_Comm_get_info`.
+    /// `MPI_Comm_get_info`: the hints that were given and are known.
     ///
     /// # Errors
     /// `MPI_ERR_COMM`.

@@ -1,5 +1,5 @@
-//! The ends of requests: the Wait and Test families, cancelling, freeing and starting
-//! (MPI 4.1, sections 3.7.3 to 3.9).
+//! The ends of requests: the Wait and Test families, freeing and starting (MPI 4.1,
+//! sections 3.7.3 to 3.9).
 
 use crate::abi;
 use crate::error::{Class, Error, Result};
@@ -75,9 +75,8 @@ impl Rank {
         let request = requests.get(handle).ok_or_else(|| not_a_request(handle))?;
         Ok(match &request.started {
             None => Look::Inactive,
-            Some(Started::Done(..)) => Look::Ended,
-            Some(Started::Pending(c)) if c.is_complete() => Look::Ended,
-            Some(Started::Pending(c)) => Look::Pending(c.clone()),
+            Some(Started::Pending(c)) if !c.is_complete() => Look::Pending(c.clone()),
+            Some(_) => Look::Ended,
         })
     }
 
@@ -105,10 +104,7 @@ impl Rank {
             *handle = NULL;
         }
         drop(requests);
-        let (outcome, error) = match started {
-            Started::Done(outcome, error) => (outcome, error),
-            Started::Pending(c) => (c.outcome(), c.result().and_then(Result::err)),
-        };
+        let (outcome, error) = started.ended().unwrap_or((Outcome::EMPTY, None));
         match generalized {
             None => Ok((outcome, error.map(|e| Error { on: Some(on), ..e }))),
             Some(of) => of.query_and_free(self, guest),
@@ -396,11 +392,8 @@ impl Rank {
             Kind::Generalized(of) => Some(of.clone()),
             _ => None,
         };
-        let outcome = match &found.started {
-            Some(Started::Done(outcome, _)) => *outcome,
-            Some(Started::Pending(c)) => c.outcome(),
-            None => Outcome::EMPTY,
-        };
+        let ended = found.started.clone().and_then(Started::ended);
+        let outcome = ended.map_or(Outcome::EMPTY, |(outcome, _)| outcome);
         drop(requests);
         match generalized {
             None => Ok(Some(outcome.into())),
@@ -427,83 +420,6 @@ impl Rank {
             self.phase.detach(completion);
         }
         Ok(())
-    }
-
-    /// `MPI_Cancel` (MPI 4.1, section 3.8.4). A receive is cancelled unless it was
-    /// matched, a send if it waits for its receive on this worker.
-    ///
-    /// # Errors
-    /// `MPI_ERR_REQUEST` for what is no active request, or one that cannot be cancelled.
-    pub fn cancel(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
-        if request == SENT {
-            return Ok(());
-        }
-        self.progress();
-        let requests = self.requests.lock();
-        let found = requests
-            .get(request)
-            .ok_or_else(|| not_a_request(request))?;
-        let kind = match &found.kind {
-            Kind::Persistent(recipe) => recipe.kind(),
-            kind => kind.clone(),
-        };
-        let started = found.started.clone();
-        drop(requests);
-        let Some(started) = started else {
-            return Err(Error::new(
-                Class::REQUEST,
-                "request: it is persistent and not active",
-            ));
-        };
-        let complete = !matches!(&started, Started::Pending(c) if !c.is_complete());
-        match (kind, started) {
-            (Kind::Operation, _) => Err(Error::new(
-                Class::REQUEST,
-                "request: a collective operation cannot be cancelled",
-            )),
-            (Kind::Generalized(of), _) => of.cancel(guest, complete),
-            (Kind::Receive, Started::Pending(c)) => {
-                self.cancel_receive(&c);
-                Ok(())
-            }
-            (Kind::Send { to: Some(to) }, Started::Pending(c)) => {
-                self.cancel_send(to, &c);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn cancel_receive(&self, completion: &Arc<Completion>) {
-        let mut state = self.mailbox().open();
-        let withdrawn = state
-            .queues
-            .withdraw(|r| Arc::ptr_eq(&r.completion, completion));
-        drop(state);
-        if withdrawn.is_some() {
-            let outcome = Outcome {
-                cancelled: true,
-                ..Outcome::EMPTY
-            };
-            self.world.finish(completion, outcome, None);
-        }
-    }
-
-    fn cancel_send(&self, to: u32, completion: &Arc<Completion>) {
-        let Some(mailbox) = self.world.mailbox(to) else {
-            return;
-        };
-        let recalled = mailbox
-            .lock()
-            .queues
-            .recall(|message| message.is_of(completion));
-        if recalled.is_some() {
-            let outcome = Outcome {
-                cancelled: true,
-                ..Outcome::EMPTY
-            };
-            self.world.finish(completion, outcome, None);
-        }
     }
 
     /// `MPI_Start` (MPI 4.1, section 3.9).
@@ -545,6 +461,6 @@ impl Rank {
 }
 
 #[cold]
-fn not_a_request(handle: RequestHandle) -> Error {
+pub(crate) fn not_a_request(handle: RequestHandle) -> Error {
     unknown(Class::REQUEST, "request", handle, abi::MPI_REQUEST_NULL)
 }

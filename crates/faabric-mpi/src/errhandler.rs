@@ -137,20 +137,31 @@ impl Rank {
     /// The error handler of an object, and the number of the object for it.
     fn handler_of(&self, on: On) -> Result<(u32, u32)> {
         let comm = match on {
+            On::Handler(handler)
+                if is_predefined(handler) || self.errhandlers.lock().get(handler).is_some() =>
+            {
+                return Ok((handler.raw(), abi::MPI_COMM_NULL));
+            }
+            On::Handler(_) => CommHandle(abi::MPI_COMM_NULL),
             On::Win(win) => match self.win(win) {
                 Ok(found) => return Ok((found.comm.settings.lock().errhandler, win.raw())),
-                Err(_) => CommHandle(abi::MPI_COMM_SELF),
+                Err(_) => CommHandle(abi::MPI_COMM_NULL),
             },
             On::File(fh) => return Ok((self.errhandler_of_file(fh), fh.raw())),
             On::Comm(comm) => comm,
         };
-        // An error without a valid communicator belongs to MPI_COMM_SELF, whose handler
-        // is what MPI_COMM_WORLD's is until the program sets it (section 9.3).
-        let found = self
-            .comm(comm)
-            .or_else(|_| self.comm(CommHandle(abi::MPI_COMM_WORLD)))?;
-        let handler = found.settings.lock().errhandler;
-        Ok((handler, comm.raw()))
+        if let Ok(found) = self.comm(comm) {
+            return Ok((found.settings.lock().errhandler, comm.raw()));
+        }
+        // An error of no object belongs to MPI_COMM_SELF (MPI 4.1, section 9.3). Before
+        // MPI 4 it was MPI_COMM_WORLD, and programs still set the handler of that alone.
+        let own = self.comm(CommHandle(abi::MPI_COMM_SELF))?;
+        let handler = own.settings.lock().errhandler;
+        if handler != abi::MPI_ERRORS_ARE_FATAL {
+            return Ok((handler, abi::MPI_COMM_SELF));
+        }
+        let handler = self.comm_world().settings.lock().errhandler;
+        Ok((handler, abi::MPI_COMM_WORLD))
     }
 
     /// `MPI_Comm_call_errhandler` (MPI 4.1, section 9.5).

@@ -1,6 +1,6 @@
 //! What an MPI call can fail with.
 
-use crate::handle::{CommHandle, FileHandle, WinHandle};
+use crate::handle::{CommHandle, ErrhandlerHandle, FileHandle, WinHandle};
 use crate::memory::OutOfBounds;
 use std::fmt;
 
@@ -120,15 +120,17 @@ impl fmt::Debug for Class {
     }
 }
 
-/// The object whose error handler an error goes to.
+/// Which error handler an error goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
-    /// A communicator.
+    /// That of a communicator.
     Comm(CommHandle),
-    /// A window.
+    /// That of a window.
     Win(WinHandle),
-    /// A file, or `MPI_FILE_NULL` for calls on files that have none.
+    /// That of a file, or `MPI_FILE_NULL` for calls on files that have none.
     File(FileHandle),
+    /// This one, which no object has yet.
+    Handler(ErrhandlerHandle),
 }
 
 impl From<CommHandle> for On {
@@ -140,6 +142,12 @@ impl From<CommHandle> for On {
 impl From<FileHandle> for On {
     fn from(fh: FileHandle) -> On {
         On::File(fh)
+    }
+}
+
+impl From<ErrhandlerHandle> for On {
+    fn from(handler: ErrhandlerHandle) -> On {
+        On::Handler(handler)
     }
 }
 

@@ -139,19 +139,18 @@ impl Inbox {
         words[0].store(stamp(position) | len as u64, Ordering::Release);
     }
 
-    /// Puts in a message of the first `len` of `bytes`. False when the ring is full.
+    /// Puts in a message of the first `len` of `bytes`, and gives its position. None when
+    /// the ring is full.
     #[inline]
-    pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> bool {
+    pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> Option<u64> {
         let len = len.min(SHORT);
-        let Some(position) = self.claim() else {
-            return false;
-        };
+        let position = self.claim()?;
         self.publish(position, envelope, len, &bytes[..len.next_multiple_of(8)]);
-        true
+        Some(position)
     }
 
-    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `fill` writes. False
-    /// when there is no room.
+    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `fill` writes, and
+    /// gives its position. None when there is no room.
     ///
     /// # Errors
     /// What `fill` fails with: then there is no message.
@@ -160,13 +159,13 @@ impl Inbox {
         envelope: &Envelope,
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<()>,
-    ) -> Result<bool> {
+    ) -> Result<Option<u64>> {
         let first = self.tail.page.fetch_add(1, Ordering::Relaxed);
         let free = |page: &usize| !self.pages[*page].taken.swap(true, Ordering::Acquire);
         // Two tries: with most pages taken the receiver is behind, and its lock is free.
         let page = [first % PAGES, (first + 1) % PAGES].into_iter().find(free);
         let Some(page) = page else {
-            return Ok(false);
+            return Ok(None);
         };
         let freed = |done| {
             self.pages[page].taken.store(false, Ordering::Release);
@@ -177,10 +176,10 @@ impl Inbox {
             return freed(Err(error));
         }
         let Some(position) = self.claim() else {
-            return freed(Ok(false));
+            return freed(Ok(None));
         };
         self.publish(position, envelope, len, &(page as u64).to_le_bytes());
-        Ok(true)
+        Ok(Some(position))
     }
 
     /// Whether [`Inbox::peek`] would find a message.
@@ -201,10 +200,10 @@ impl Inbox {
         self.head.next.load(Ordering::Relaxed)
     }
 
-    /// The next message, if it is there whole: its envelope and the length of its data.
-    /// Only under the mailbox's lock.
+    /// The next message, if it is there whole: its position, its envelope and the length
+    /// of its data. Only under the mailbox's lock.
     #[inline]
-    pub(crate) fn peek(&self) -> Option<(Envelope, usize)> {
+    pub(crate) fn peek(&self) -> Option<(u64, Envelope, usize)> {
         let position = self.head.next.load(Ordering::Relaxed);
         let words = self.words(position);
         let stamped = words[0].load(Ordering::Acquire);
@@ -217,7 +216,8 @@ impl Inbox {
             source: (ends >> 32) as u32 as i32,
             tag: ends as u32 as i32,
         };
-        Some((envelope, (stamped & ((1 << LEN_BITS) - 1)) as usize))
+        let len = (stamped & ((1 << LEN_BITS) - 1)) as usize;
+        Some((position, envelope, len))
     }
 
     /// Takes the message that [`Inbox::peek`] gave: `read` sees its data.
@@ -275,17 +275,18 @@ mod tests {
         if data.len() <= SHORT {
             let mut bytes = [0; SHORT];
             bytes[..data.len()].copy_from_slice(data);
-            return inbox.push(envelope, &bytes, data.len());
+            return inbox.push(envelope, &bytes, data.len()).is_some();
         }
         let fill = |page: &mut [u8]| {
             page.copy_from_slice(data);
             Ok(())
         };
-        inbox.push_long(envelope, data.len(), fill).unwrap()
+        let pushed = inbox.push_long(envelope, data.len(), fill);
+        pushed.unwrap().is_some()
     }
 
     fn take(inbox: &Inbox) -> Option<(Envelope, Vec<u8>)> {
-        let (envelope, len) = inbox.peek()?;
+        let (_, envelope, len) = inbox.peek()?;
         Some((envelope, inbox.take(len, <[u8]>::to_vec)))
     }
 

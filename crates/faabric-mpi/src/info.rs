@@ -33,7 +33,28 @@ impl Info {
             None => self.0.push((key.to_owned(), value.to_owned())),
         }
     }
+
+    /// Sets all pairs of `other`.
+    pub(crate) fn extend(&mut self, other: Info) {
+        for (key, value) in &other.0 {
+            self.set(key, value);
+        }
+    }
 }
+
+/// The type of resource that a worker is, for `MPI_Comm_split_type`.
+pub(crate) const WORKER: &str = "faabric://worker";
+
+/// The hints for communicators that the standard names (MPI 4.1, section 7.4.4). All are
+/// assertions, and correct programs run the same without them. Other keys are ignored.
+const HINTS: [&str; 6] = [
+    "mpi_assert_no_any_tag",
+    "mpi_assert_no_any_source",
+    "mpi_assert_exact_length",
+    "mpi_assert_allow_overtaking",
+    "mpi_assert_strict_persistent_collective_ordering",
+    "mpi_assert_memory_alloc_kinds",
+];
 
 fn check_key(key: &str) -> Result<()> {
     let most = abi::MPI_MAX_INFO_KEY as usize;
@@ -93,6 +114,13 @@ impl Rank {
         }
     }
 
+    /// The hints for a communicator that `info` has; none for `MPI_INFO_NULL`.
+    pub(crate) fn hints(&self, info: InfoHandle) -> Result<Info> {
+        let mut hints = self.info_or_null(info)?;
+        hints.0.retain(|(key, _)| HINTS.contains(&key.as_str()));
+        Ok(hints)
+    }
+
     /// Names a new info object with these pairs (`MPI_Comm_get_info` and the like).
     ///
     /// # Errors
@@ -110,6 +138,30 @@ impl Rank {
             .get(info)
             .cloned()
             .ok_or_else(|| not_an_info(info))
+    }
+
+    /// `MPI_Get_hw_resource_info` (MPI 4.1, section 9.1.2): the types of resources that
+    /// `MPI_Comm_split_type` knows, and that the rank is restricted to one of each.
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_MEM` when there are too many info objects.
+    pub fn get_hw_resource_info(&self) -> Result<InfoHandle> {
+        let mut info = Info::default();
+        info.set(WORKER, "true");
+        self.info_from(info)
+    }
+
+    /// `MPI_Abi_get_info` (MPI 5.0, section 20): bytes of the types that the standard ABI
+    /// leaves open.
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_MEM` when there are too many info objects.
+    pub fn abi_get_info(&self) -> Result<InfoHandle> {
+        let mut info = Info::default();
+        for (key, bytes) in [("aint", "4"), ("count", "8"), ("offset", "8")] {
+            info.set(&format!("mpi_{key}_size"), bytes);
+        }
+        self.info_from(info)
     }
 
     /// `MPI_INFO_ENV` (MPI 4.1, section 11.2.1).

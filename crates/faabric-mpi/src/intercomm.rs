@@ -82,7 +82,12 @@ impl Rank {
         })?;
         let mut words = Vec::new();
         if local.rank == leader {
-            words = self.meet_leader(guest, &local, peer_comm, remote_leader, tag)?;
+            let peers = self.active_comm(peer_comm)?.into_owned();
+            let dest = crate::send::destination(&peers, remote_leader, tag)?;
+            let dest = dest.ok_or_else(|| {
+                Error::new(Class::RANK, "remote_leader: MPI_PROC_NULL leads no group")
+            })?;
+            words = self.meet_leader(guest, &local.group, &peers, dest, agree::tag_of(tag))?;
         }
         let everyone = Rank::everyone(&local, leader);
         let words = self.share(guest, &local, &everyone, TAG, words)?;
@@ -90,16 +95,7 @@ impl Rank {
             return Err(garbled());
         };
         let remote = Group::new(others.iter().map(|&word| word as u32).collect());
-        if remote
-            .members()
-            .iter()
-            .any(|&member| local.group.rank_of(member).is_some())
-        {
-            return Err(Error::new(
-                Class::GROUP,
-                "the two groups have a rank in common",
-            ));
-        }
+        disjoint(&local.group, &remote)?;
         let new = inter(
             *id,
             *local_id,
@@ -110,32 +106,21 @@ impl Rank {
         self.install(&local, new, Attributes::default(), Info::default())
     }
 
-    /// The leaders tell each other their groups: the new id, an id for this side's own
+    /// The leaders tell each other their groups over `peers`, where the other one is rank
+    /// `other`: the new id, an id for this side's own
     /// communicator, and the other side's members.
-    fn meet_leader(
+    pub(crate) fn meet_leader(
         &self,
         guest: &mut dyn Guest,
-        local: &Comm,
-        peer_comm: CommHandle,
-        remote_leader: i32,
+        group: &Group,
+        peers: &Comm,
+        other: u32,
         tag: i32,
     ) -> Result<Vec<u64>> {
-        let peers = self.active_comm(peer_comm)?.into_owned();
-        let dest = crate::send::destination(&peers, remote_leader, tag)?;
-        let dest = dest.ok_or_else(|| {
-            Error::new(Class::RANK, "remote_leader: MPI_PROC_NULL leads no group")
-        })?;
-        let tag = agree::tag_of(tag);
         let mut mine = vec![self.fresh_id()];
-        mine.extend(
-            local
-                .group
-                .members()
-                .iter()
-                .map(|&member| u64::from(member)),
-        );
-        self.tell(guest, &peers, dest, tag, &mine)?;
-        let theirs = self.hear(guest, &peers, dest, tag)?;
+        mine.extend(group.members().iter().map(|&member| u64::from(member)));
+        self.tell(guest, peers, other, tag, &mine)?;
+        let theirs = self.hear(guest, peers, other, tag)?;
         let (&their_id, members) = theirs.split_first().ok_or_else(garbled)?;
         let mut words = vec![mine[0].max(their_id), self.fresh_id()];
         words.extend(members);
@@ -220,7 +205,24 @@ impl Rank {
     }
 }
 
-fn inter(id: u64, local_id: u64, group: Arc<Group>, me: u32, remote: Arc<Group>) -> Comm {
+/// Fails when two groups have a rank in common.
+pub(crate) fn disjoint(one: &Group, other: &Group) -> Result<()> {
+    let mut members = other.members().iter();
+    if members.any(|&member| one.rank_of(member).is_some()) {
+        let message = "the two groups have a rank in common";
+        return Err(Error::new(Class::GROUP, message));
+    }
+    Ok(())
+}
+
+/// An intercommunicator between this rank's group and another.
+pub(crate) fn inter(
+    id: u64,
+    local_id: u64,
+    group: Arc<Group>,
+    me: u32,
+    remote: Arc<Group>,
+) -> Comm {
     let mut new = Comm::new(id, group.clone(), me);
     new.remote = Some(remote);
     new.local = Some(Arc::new(Comm::new(local_id, group, me)));

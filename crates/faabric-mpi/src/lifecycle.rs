@@ -122,7 +122,7 @@ impl Rank {
     pub fn finalize(&self, guest: &mut dyn Guest) -> Result<()> {
         self.check_active("MPI_Finalize")?;
         self.delete_all_attributes(guest, CommHandle(abi::MPI_COMM_SELF))?;
-        self.buffer_flush(guest)?;
+        self.flush_all(guest)?;
         let detached = std::mem::take(&mut *self.phase.detached.lock());
         for completion in detached {
             // A receive that nothing was sent to cannot keep the program from ending.

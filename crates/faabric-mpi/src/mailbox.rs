@@ -49,20 +49,45 @@ pub(crate) struct Sending {
 /// A message that came before its receive.
 pub(crate) enum Message {
     /// All data is here. `from` is the sender on another worker that gets credit back.
+    /// `name` is what its sender knows it by: a packet's number if it came from another
+    /// worker, else its position in the ring, or what [`State::keep_bytes`] called it.
     Buffered {
         bytes: Box<[u8]>,
         from: Option<Rank>,
+        name: u64,
     },
     /// The data is in the memory of a rank on this worker.
     Local(Arc<Sending>),
-    /// The data is on another worker, at rank `from`, under the name `send`.
-    Remote { from: Rank, send: u64, len: u64 },
+    /// The data is on another worker, at rank `from`, under the name `send`. `number` is
+    /// its packet's.
+    Remote {
+        from: Rank,
+        send: u64,
+        len: u64,
+        number: u64,
+    },
 }
 
 impl Message {
     /// Whether this is what the operation of `completion` sends.
     pub(crate) fn is_of(&self, completion: &Arc<Completion>) -> bool {
         matches!(self, Message::Local(sending) if Arc::ptr_eq(&sending.completion, completion))
+    }
+
+    /// Whether this is what a sender of this worker knows by `name`.
+    pub(crate) fn is_named(&self, name: u64) -> bool {
+        matches!(self, Message::Buffered { from: None, name: its, .. } if *its == name)
+    }
+
+    /// Whether this came with packet `number` from `sender`, a rank of another worker.
+    pub(crate) fn is_packet(&self, sender: Rank, number: u64) -> bool {
+        match self {
+            Message::Buffered { from, name, .. } => *from == Some(sender) && *name == number,
+            Message::Remote {
+                from, number: its, ..
+            } => *from == sender && *its == number,
+            Message::Local(_) => false,
+        }
     }
 
     /// Bytes of data.
@@ -81,6 +106,8 @@ pub(crate) struct State {
     pub(crate) queues: Queues<Receive, Message>,
     /// Bytes (and message costs) of unexpected messages of this worker's ranks.
     pub(crate) buffered: u64,
+    /// Messages that were buffered without going through the ring.
+    kept: u64,
     /// What came from each rank of other workers.
     pub(crate) incoming: HashMap<u32, Incoming>,
     /// Receives that have ended, to be dropped when the next is posted: the rank waits
@@ -88,18 +115,29 @@ pub(crate) struct State {
     spent: Vec<Receive>,
 }
 
+/// Names of messages that did not go through the ring begin here, beyond its positions.
+const BESIDE_THE_RING: u64 = 1 << 63;
+
 impl State {
-    /// Keeps a message of this worker that no receive waits for.
-    pub(crate) fn keep_bytes(&mut self, envelope: Envelope, bytes: Box<[u8]>) {
+    /// Keeps a message of this worker that no receive waits for; gives its name.
+    pub(crate) fn keep_bytes(&mut self, envelope: Envelope, bytes: Box<[u8]>) -> u64 {
+        self.kept += 1;
+        let name = BESIDE_THE_RING | self.kept;
+        self.keep_named(envelope, bytes, name);
+        name
+    }
+
+    fn keep_named(&mut self, envelope: Envelope, bytes: Box<[u8]>, name: u64) {
         self.buffered += bytes.len() as u64 + MESSAGE_COST;
+        let from = None;
         self.queues
-            .keep(envelope, Message::Buffered { bytes, from: None });
+            .keep(envelope, Message::Buffered { bytes, from, name });
     }
 
     /// A message left the unexpected queue: what it took up is free again. The credit
     /// to give to its sender on another worker, if it is time.
     pub(crate) fn release(&mut self, message: &Message) -> Option<(Rank, u64)> {
-        let Message::Buffered { bytes, from } = message else {
+        let Message::Buffered { bytes, from, .. } = message else {
             return None;
         };
         let len = bytes.len() as u64;
@@ -112,9 +150,9 @@ impl State {
     }
 
     /// Matches a message of the ring.
-    fn take_in(&mut self, envelope: &Envelope, bytes: &[u8]) {
+    fn take_in(&mut self, position: u64, envelope: &Envelope, bytes: &[u8]) {
         match self.queues.arrive(envelope) {
-            None => self.keep_bytes(*envelope, bytes.into()),
+            None => self.keep_named(*envelope, bytes.into(), position),
             Some(receive) => {
                 receive.fill(envelope, bytes);
                 self.spent.push(receive);
@@ -234,7 +272,7 @@ impl Mailbox {
     /// in the queues comes before it.
     pub(crate) fn take_next(&self, pattern: &Pattern, target: &View<'_>) -> Option<Outcome> {
         let state = self.lock();
-        let (envelope, len) = self.inbox.peek()?;
+        let (_, envelope, len) = self.inbox.peek()?;
         let takes = state.queues.len() == 0 && pattern.matches(&envelope);
         if !takes || len as u64 > target.len()? {
             return None;
@@ -246,9 +284,9 @@ impl Mailbox {
 
     fn drain(&self, state: &mut State) {
         let mut any = false;
-        while let Some((envelope, len)) = self.inbox.peek() {
+        while let Some((position, envelope, len)) = self.inbox.peek() {
             self.inbox
-                .take(len, |bytes| state.take_in(&envelope, bytes));
+                .take(len, |bytes| state.take_in(position, &envelope, bytes));
             any = true;
         }
         if any {

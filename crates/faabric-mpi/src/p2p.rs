@@ -39,6 +39,10 @@ pub(crate) enum Mode {
 pub(crate) enum Started {
     /// It has ended already.
     Done(Outcome, Option<Error>),
+    /// A send whose data the receiver's mailbox took at once, under this name.
+    Sent(u64),
+    /// A buffered send: it has ended, while its copy waits.
+    Buffered(Arc<Completion>),
     /// Another thread will end it.
     Pending(Arc<Completion>),
 }
@@ -75,8 +79,9 @@ impl Rank {
     fn completion(&self, started: Started) -> Result<Arc<Completion>> {
         match started {
             Started::Pending(completion) => Ok(completion),
-            Started::Done(outcome, error) => {
+            ended => {
                 let completion = Completion::new(self.world_rank);
+                let (outcome, error) = ended.ended().unwrap_or((Outcome::EMPTY, None));
                 completion.end(outcome, error);
                 Ok(Arc::new(completion))
             }
@@ -127,9 +132,9 @@ impl Rank {
                 let fill = |bytes: &mut [u8]| view.read(bytes);
                 mailbox.inbox.push_long(&envelope, len as usize, fill)?
             };
-            if pushed {
+            if let Some(name) = pushed {
                 mailbox.bell.ring();
-                return Ok(Started::Done(Outcome::EMPTY, None));
+                return Ok(Started::Sent(name));
             }
         }
         let mut state = mailbox.settle();
@@ -141,8 +146,7 @@ impl Rank {
         let started = if mode == Mode::Standard && len <= EAGER && room {
             let mut bytes = vec![0; len as usize].into_boxed_slice();
             view.read(&mut bytes)?;
-            state.keep_bytes(envelope, bytes);
-            Started::Done(Outcome::EMPTY, None)
+            Started::Sent(state.keep_bytes(envelope, bytes))
         } else {
             let completion = Arc::new(Completion::new(self.world_rank));
             let sending = Sending {
@@ -214,7 +218,9 @@ impl Rank {
                 }
                 Started::Done(outcome, error)
             }
-            Message::Remote { from, send, len } => {
+            Message::Remote {
+                from, send, len, ..
+            } => {
                 let completion = Arc::new(Completion::new(self.world_rank));
                 let receive = Receive {
                     data: view.to_data(),
@@ -222,6 +228,20 @@ impl Rank {
                 };
                 self.world.pull(from, send, envelope, len, receive);
                 Started::Pending(completion)
+            }
+        }
+    }
+}
+
+impl Started {
+    /// How it ended, unless it is under way.
+    pub(crate) fn ended(self) -> Option<(Outcome, Option<Error>)> {
+        match self {
+            Started::Done(outcome, error) => Some((outcome, error)),
+            Started::Sent(_) | Started::Buffered(_) => Some((Outcome::EMPTY, None)),
+            Started::Pending(c) => {
+                let error = c.result()?.err();
+                Some((c.outcome(), error))
             }
         }
     }

@@ -8,6 +8,8 @@
 //!   credit:      <--------------- Credit(bytes)      eager bytes that were consumed
 //!   file:        Pointer(file, by) ------------>     adds to a shared file pointer
 //!                <---------- PointerWas(value)
+//!   cancel:      Recall(packet, name) --------->     of an Eager or Ready packet
+//!                <--------- Recalled(name, done)
 //! ```
 //! The header is fixed for each kind, little-endian, and decoded with its length
 //! checked: a torn or foreign packet is an error, never a panic.
@@ -58,6 +60,10 @@ pub(crate) enum Body {
     Pointer { file: u64, by: i64, question: u64 },
     /// What the shared pointer of that question was.
     PointerWas { question: u64, value: i64 },
+    /// Drop the message of your packet number `packet` from me, unless it was received.
+    Recall { packet: u64, name: u64 },
+    /// What became of your recall `name`: whether the message was dropped.
+    Recalled { name: u64, done: bool },
 }
 
 const EAGER: u8 = 1;
@@ -68,6 +74,8 @@ const CREDIT: u8 = 5;
 const WINDOW: u8 = 6;
 const POINTER: u8 = 7;
 const POINTER_WAS: u8 = 8;
+const RECALL: u8 = 9;
+const RECALLED: u8 = 10;
 
 /// The longest encoded header, in bytes.
 const LONGEST: usize = 16 + message::LEN;
@@ -125,6 +133,8 @@ impl Packet {
             Body::Window(_) => WINDOW,
             Body::Pointer { .. } => POINTER,
             Body::PointerWas { .. } => POINTER_WAS,
+            Body::Recall { .. } => RECALL,
+            Body::Recalled { .. } => RECALLED,
         };
         out.put(&[kind, 0, 0, 0]);
         out.put(&self.source.0.to_le_bytes());
@@ -155,6 +165,14 @@ impl Packet {
             Body::PointerWas { question, value } => {
                 out.put(&question.to_le_bytes());
                 out.put(&value.to_le_bytes());
+            }
+            Body::Recall { packet, name } => {
+                out.put(&packet.to_le_bytes());
+                out.put(&name.to_le_bytes());
+            }
+            Body::Recalled { name, done } => {
+                out.put(&name.to_le_bytes());
+                out.put(&u32::from(done).to_le_bytes());
             }
         }
         out
@@ -200,6 +218,14 @@ impl Packet {
                 POINTER_WAS => Body::PointerWas {
                     question: rest.u64()?,
                     value: rest.u64()?.cast_signed(),
+                },
+                RECALL => Body::Recall {
+                    packet: rest.u64()?,
+                    name: rest.u64()?,
+                },
+                RECALLED => Body::Recalled {
+                    name: rest.u64()?,
+                    done: rest.u32()? != 0,
                 },
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
@@ -274,6 +300,8 @@ mod tests {
                 question
             }),
             any::<(u64, i64)>().prop_map(|(question, value)| Body::PointerWas { question, value }),
+            (any::<u64>(), any::<u64>()).prop_map(|(packet, name)| Body::Recall { packet, name }),
+            (any::<u64>(), any::<bool>()).prop_map(|(name, done)| Body::Recalled { name, done }),
         ]
     }
 

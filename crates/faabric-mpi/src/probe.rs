@@ -107,8 +107,13 @@ impl Rank {
         buffer: &Buffer,
         message: &mut MessageHandle,
     ) -> Result<Status> {
-        let (_, started) = self.start_matched(buffer, message)?;
-        Ok(self.wait_started(guest, started)?.into())
+        let (comm, started) = self.start_matched(buffer, message)?;
+        let received = self.wait_started(guest, started);
+        let on = |error| Error {
+            on: Some(comm.on()),
+            ..error
+        };
+        received.map(Status::from).map_err(on)
     }
 
     /// `MPI_Imrecv` (MPI 4.1, section 3.8.3). `message` becomes null.
@@ -138,10 +143,8 @@ impl Rank {
         let matched = matched
             .ok_or_else(|| unknown(Class::REQUEST, "message", *handle, abi::MPI_MESSAGE_NULL))?;
         *handle = NULL;
-        Ok((
-            matched.comm,
-            self.accept(matched.envelope, matched.message, view),
-        ))
+        let started = self.accept(matched.envelope, matched.message, view);
+        Ok((matched.comm, started))
     }
 
     fn peek(&self, pattern: &Pattern) -> Option<Status> {

@@ -177,6 +177,7 @@ impl Rank {
     fn end_quick(&self, started: Started) -> Option<Outcome> {
         let begun = match started {
             Started::Done(outcome, None) => return Some(outcome),
+            Started::Sent(_) | Started::Buffered(_) => return Some(Outcome::EMPTY),
             Started::Done(_, Some(error)) => Begun::Failed(error),
             Started::Pending(completion) => {
                 let mailbox = self.mailbox();
@@ -232,6 +233,7 @@ impl Rank {
         }
         let outcome = match requests.get(*request)?.started.as_ref()? {
             Started::Done(outcome, None) => *outcome,
+            Started::Sent(_) | Started::Buffered(_) => Outcome::EMPTY,
             Started::Done(_, Some(_)) => return None,
             Started::Pending(c) => c.result()?.ok()?,
         };
@@ -265,6 +267,7 @@ impl Rank {
         if longest > local.longest_quick() {
             return None;
         }
+        let turns = local.turns();
         let ended = self.collective_local(&mut NoGuest, &comm, local, call, 0);
         match ended {
             Ok(done) => {
@@ -272,9 +275,11 @@ impl Rank {
                 comm.collective.next_tag();
                 done
             }
-            // The job ends. Every other error is one of the arguments, found before
-            // anything was done: the general call finds it again.
-            Err(error) if error.class == Class::INTERRUPTED => {
+            // The job ends, or the ranks do not fit together. Every other error is one of
+            // the arguments, found before anything was done: the general call finds it
+            // again.
+            Err(error) if error.class == Class::INTERRUPTED || local.turns() != turns => {
+                comm.collective.next_tag();
                 BEGUN.set(Some(Begun::Failed(error)));
                 None
             }
@@ -339,9 +344,9 @@ impl Rank {
             tag,
         };
         let pushed = mailbox.inbox.push(&envelope, &bytes, len);
-        if pushed {
+        if pushed.is_some() {
             mailbox.bell.ring();
         }
-        pushed
+        pushed.is_some()
     }
 }

@@ -70,7 +70,7 @@ pub struct Rank {
     pub(crate) operations: Operations,
     /// Reduction operations that the program created.
     pub(crate) ops: crate::collective::Ops,
-    pub(crate) send_buffer: SendBuffer,
+    pub(crate) send_buffer: Arc<SendBuffer>,
     /// Open files.
     pub(crate) io: crate::io::State,
     /// How many communicator ids this rank has made up.
@@ -137,7 +137,7 @@ impl Rank {
             keyvals: Keyvals::default(),
             operations: Operations::default(),
             ops: crate::collective::Ops::default(),
-            send_buffer: SendBuffer::default(),
+            send_buffer: Arc::default(),
             io: crate::io::State::default(),
             next_comm: AtomicU32::new(0),
         })

@@ -53,8 +53,23 @@ pub(crate) struct Incoming {
 pub(crate) struct Remote {
     fabric: Option<Arc<dyn Fabric>>,
     next: AtomicU64,
-    sends: Mutex<HashMap<u64, Arc<Sending>>>,
+    sends: Mutex<HashMap<u64, Waiting>>,
     receives: Mutex<HashMap<u64, Receiving>>,
+    recalls: Mutex<HashMap<u64, Recalling>>,
+}
+
+/// A send that waits for its receive.
+struct Waiting {
+    sending: Arc<Sending>,
+    /// The number of its packet.
+    packet: u64,
+}
+
+/// A send that is being cancelled.
+struct Recalling {
+    completion: Arc<Completion>,
+    /// Its name among the sends that wait; none if its data has left.
+    send: Option<u64>,
 }
 
 /// A receive that is matched and waits for its data.
@@ -71,6 +86,7 @@ impl Remote {
             next: AtomicU64::new(1),
             sends: Mutex::default(),
             receives: Mutex::default(),
+            recalls: Mutex::default(),
         }
     }
 
@@ -116,7 +132,7 @@ impl World {
             *number += 1;
             let packet = packet(*number, Body::Eager { envelope });
             self.dispatch(Rank(to), &packet, Payload::Bytes(&bytes), Caller::Rank)?;
-            return Ok(Started::Done(Outcome::EMPTY, None));
+            return Ok(Started::Sent(packet.number));
         }
         let completion = Arc::new(Completion::new(from));
         let sending = Sending {
@@ -124,8 +140,12 @@ impl World {
             completion: completion.clone(),
         };
         let send = self.remote.name();
-        self.remote.sends.lock().insert(send, Arc::new(sending));
         *number += 1;
+        let waiting = Waiting {
+            sending: Arc::new(sending),
+            packet: *number,
+        };
+        self.remote.sends.lock().insert(send, waiting);
         let packet = packet(
             *number,
             Body::Ready {
@@ -166,6 +186,41 @@ impl World {
             },
         };
         self.dispatch_or_end(from, &packet);
+    }
+
+    /// Asks rank `to` to drop a message: that of packet `packet` from the completion's
+    /// owner, or without one that of the send which waits with this completion. False
+    /// when there is none any more. The completion ends with the answer, or with the
+    /// send if that went on.
+    pub(crate) fn recall(
+        &self,
+        to: u32,
+        packet: Option<u64>,
+        completion: &Arc<Completion>,
+    ) -> Result<bool> {
+        let waiting = || {
+            let sends = self.remote.sends.lock();
+            let mut sends = sends.iter();
+            let (&send, waiting) =
+                sends.find(|(_, w)| Arc::ptr_eq(&w.sending.completion, completion))?;
+            Some((waiting.packet, Some(send)))
+        };
+        let Some((packet, send)) = packet.map(|packet| (packet, None)).or_else(waiting) else {
+            return Ok(false);
+        };
+        let name = self.remote.name();
+        let recalling = Recalling {
+            completion: Arc::clone(completion),
+            send,
+        };
+        self.remote.recalls.lock().insert(name, recalling);
+        let packet = Packet {
+            source: Rank(completion.owner()),
+            number: 0,
+            body: Body::Recall { packet, name },
+        };
+        self.dispatch(Rank(to), &packet, Payload::Empty, Caller::Rank)?;
+        Ok(true)
     }
 
     /// Gives `from` credit back.
@@ -242,7 +297,46 @@ impl World {
                 Ok(())
             }
             Body::Window(message) => self.handle_window(to.0, packet.source, message, payload),
+            Body::Recall { packet: of, name } => self.drop_recalled(to, packet.source, of, name),
+            Body::Recalled { name, done } => self.end_recall(name, done),
         }
+    }
+
+    /// Drops a message that its sender cancels, if it is still there, and says so.
+    fn drop_recalled(&self, to: Rank, from: Rank, packet: u64, name: u64) -> Result<(), String> {
+        let mailbox = self.mailbox(to.0).ok_or("a rank that is not here")?;
+        let mut state = mailbox.lock();
+        let dropped = state.queues.recall(|m| m.is_packet(from, packet));
+        let credit = dropped.as_ref().and_then(|m| state.release(m));
+        drop(state);
+        if let Some((from, bytes)) = credit {
+            self.give_credit(to.0, from, bytes);
+        }
+        let done = dropped.is_some();
+        let answer = Packet {
+            source: to,
+            number: 0,
+            body: Body::Recalled { name, done },
+        };
+        self.dispatch_or_end(from, &answer);
+        Ok(())
+    }
+
+    fn end_recall(&self, name: u64, done: bool) -> Result<(), String> {
+        let recalling = self.remote.recalls.lock().remove(&name);
+        let recalling = recalling.ok_or_else(|| format!("an answer to recall {name}"))?;
+        let outcome = match (done, recalling.send) {
+            (true, None) => Outcome::CANCELLED,
+            (true, Some(send)) => {
+                self.remote.sends.lock().remove(&send);
+                Outcome::CANCELLED
+            }
+            (false, None) => Outcome::EMPTY,
+            // Its receive was found: it ends when its data has left.
+            (false, Some(_)) => return Ok(()),
+        };
+        self.finish(&recalling.completion, outcome, None);
+        Ok(())
     }
 
     fn arrive_eager(
@@ -262,6 +356,7 @@ impl World {
             let message = Message::Buffered {
                 bytes: payload.into(),
                 from: Some(packet.source),
+                name: packet.number,
             };
             state.queues.keep(envelope, message);
             mailbox.bell.ring_locked();
@@ -304,6 +399,7 @@ impl World {
                         from: packet.source,
                         send,
                         len,
+                        number: packet.number,
                     },
                 );
                 mailbox.bell.ring_locked();
@@ -320,6 +416,7 @@ impl World {
     fn push_data(&self, to: Rank, send: u64, receive: u64) -> Result<(), String> {
         let sending = self.remote.sends.lock().remove(&send);
         let sending = sending.ok_or_else(|| format!("a request for send {send}, which is not"))?;
+        let sending = sending.sending;
         let world = self.arc().ok_or("a job that has ended")?;
         let len = sending.data.len().unwrap_or(0);
         let source = Rank(sending.completion.owner());

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::guest::Guest;
 use crate::matching::Envelope;
 use crate::p2p::Started;
+use crate::partitioned::Partitioned;
 use crate::rank::Rank;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -30,6 +31,12 @@ impl Outcome {
         tag: crate::abi::MPI_ANY_TAG,
         bytes: 0,
         cancelled: false,
+    };
+
+    /// What was cancelled ends with.
+    pub(crate) const CANCELLED: Outcome = Outcome {
+        cancelled: true,
+        ..Outcome::EMPTY
     };
 
     /// What a receive from `MPI_PROC_NULL` ends with (MPI 4.1, section 3.11).
@@ -178,4 +185,8 @@ pub(crate) trait Recipe: Send + Sync {
     fn start(&self, rank: &Rank, guest: &mut dyn Guest) -> Result<Started>;
     /// What it is then, to be cancelled.
     fn kind(&self) -> Kind;
+    /// What it is if it is partitioned.
+    fn partitioned(&self) -> Option<&Partitioned> {
+        None
+    }
 }

@@ -106,11 +106,8 @@ impl Rank {
         let Some(dest) = destination(&comm, to.rank, to.tag)? else {
             return Ok(());
         };
-        match self.start_mode(&comm, mode, dest, to.tag, view)? {
-            Started::Done(_, None) => Ok(()),
-            Started::Done(_, Some(e)) => Err(e),
-            Started::Pending(c) => self.wait_completion(guest, &c).map(|_| ()),
-        }
+        let started = self.start_mode(&comm, mode, dest, to.tag, view)?;
+        self.wait_started(guest, started).map(|_| ())
     }
 
     /// `MPI_Isend`, `MPI_Ibsend`, `MPI_Issend`, `MPI_Irsend` (MPI 4.1, section 3.7.2).
@@ -146,11 +143,9 @@ impl Rank {
         let Some(source) = origin(&comm, from.rank, from.tag)? else {
             return Ok(Status::PROC_NULL);
         };
-        match self.start_recv(&comm, Context::PointToPoint, source, from.tag, view)? {
-            Started::Done(outcome, None) => Ok(outcome.into()),
-            Started::Done(_, Some(e)) => Err(e),
-            Started::Pending(c) => Ok(self.wait_completion(guest, &c)?.into()),
-        }
+        let context = Context::PointToPoint;
+        let started = self.start_recv(&comm, context, source, from.tag, view)?;
+        Ok(self.wait_started(guest, started)?.into())
     }
 
     /// `MPI_Irecv` (MPI 4.1, section 3.7.2).
@@ -168,69 +163,6 @@ impl Rank {
             }
         };
         self.request(comm.into_owned(), started, Kind::Receive)
-    }
-
-    /// `MPI_Sendrecv` (MPI 4.1, section 3.10); both ends are of `to`'s communicator.
-    ///
-    /// # Errors
-    /// As [`Rank::send`] and [`Rank::recv`].
-    pub fn sendrecv(
-        &self,
-        guest: &mut dyn Guest,
-        send: &Buffer,
-        to: Destination,
-        recv: &Buffer,
-        from: Origin,
-    ) -> Result<Status> {
-        let comm = self.active_comm(to.comm)?;
-        let (send_type, recv_type) = (
-            self.committed(send.datatype)?,
-            self.committed(recv.datatype)?,
-        );
-        let (send, recv) = (self.view(send, &send_type)?, self.view(recv, &recv_type)?);
-        send.check()?;
-        let dest = destination(&comm, to.rank, to.tag)?;
-        let received = match origin(&comm, from.rank, from.tag)? {
-            None => Started::Done(Outcome::PROC_NULL, None),
-            Some(source) => {
-                self.start_recv(&comm, Context::PointToPoint, source, from.tag, recv)?
-            }
-        };
-        if let Some(dest) = dest {
-            let sent = self.start_mode(&comm, SendMode::Standard, dest, to.tag, send)?;
-            self.wait_started(guest, sent)?;
-        }
-        Ok(self.wait_started(guest, received)?.into())
-    }
-
-    /// `MPI_Sendrecv_replace` (MPI 4.1, section 3.10): what is sent is copied first.
-    ///
-    /// # Errors
-    /// As [`Rank::sendrecv`].
-    pub fn sendrecv_replace(
-        &self,
-        guest: &mut dyn Guest,
-        buffer: &Buffer,
-        to: Destination,
-        from: Origin,
-    ) -> Result<Status> {
-        let comm = self.active_comm(to.comm)?;
-        let datatype = self.committed(buffer.datatype)?;
-        let view = self.view(buffer, &datatype)?;
-        let dest = destination(&comm, to.rank, to.tag)?;
-        let source = origin(&comm, from.rank, from.tag)?;
-        let copy = self.copy_of(&view)?;
-        let received = match source {
-            None => Started::Done(Outcome::PROC_NULL, None),
-            Some(source) => {
-                self.start_recv(&comm, Context::PointToPoint, source, from.tag, view)?
-            }
-        };
-        if let Some(dest) = dest {
-            let sent = self.start_mode(&comm, SendMode::Standard, dest, to.tag, copy.view())?;
-            self.wait_started(guest, sent)?;
-        }
-        Ok(self.wait_started(guest, received)?.into())
     }
 
     /// `MPI_Send_init`, `MPI_Bsend_init`, `MPI_Ssend_init`, `MPI_Rsend_init` (MPI 4.1,
@@ -334,6 +266,7 @@ impl Rank {
         match started {
             Started::Done(outcome, None) => Ok(outcome),
             Started::Done(_, Some(error)) => Err(error),
+            Started::Sent(_) | Started::Buffered(_) => Ok(Outcome::EMPTY),
             Started::Pending(c) => self.wait_completion(guest, &c),
         }
     }

@@ -42,10 +42,15 @@ use crate::rank::Rank;
 use crate::request::{Kind, Recipe};
 use crate::world::World;
 use plan::Planner;
-use run::{Plan, Run};
-use schedule::Seat;
+pub(crate) use run::{Plan, Run};
+pub(crate) use schedule::{Builder, Place, Seat, Slice};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
+pub(crate) use stream::Stream;
+
+/// Tags from here on are those of persistent collectives; below are those of the
+/// others and of communicator constructors ([`crate::agree`]).
+const FIRST_PERSISTENT: i32 = 0x6000_0000;
 
 /// What collectives keep in each rank's view of a communicator.
 #[derive(Debug, Default)]
@@ -53,6 +58,9 @@ pub(crate) struct State {
     /// Collectives started so far. All ranks start them in the same order, so it
     /// names the operation: it is the tag of its messages.
     sequence: AtomicU32,
+    /// Persistent operations initialized so far, in the same order on all ranks too.
+    /// They may be started in any order: each has a tag of its own, all its life.
+    persistent: AtomicU32,
     /// The caller's place among those of its worker, looked up at the first operation.
     local: OnceLock<Option<local::Local>>,
 }
@@ -71,6 +79,17 @@ impl State {
         let tag = self.sequence.load(Ordering::Relaxed);
         self.sequence.store(tag.wrapping_add(1), Ordering::Relaxed);
         (tag & 0x3fff_ffff) as i32
+    }
+
+    /// The last tag was not used: the call had a wrong argument, maybe on this rank only,
+    /// which may make it again.
+    fn give_back(&self, tag: i32) {
+        self.sequence.store(tag.cast_unsigned(), Ordering::Relaxed);
+    }
+
+    /// The tag of a new persistent operation.
+    fn next_persistent_tag(&self) -> i32 {
+        FIRST_PERSISTENT + (self.persistent.fetch_add(1, Ordering::Relaxed) & 0x0fff_ffff) as i32
     }
 }
 
@@ -131,15 +150,22 @@ impl Rank {
     ) -> Result<()> {
         let state = &comm.collective;
         let tag = state.next_tag();
-        if let Some(local) = state.local.get_or_init(|| local::Local::new(self, comm))
-            && self
-                .collective_local(guest, comm, local, call, tag)?
-                .is_some()
-        {
-            return Ok(());
+        if let Some(local) = state.local.get_or_init(|| local::Local::new(self, comm)) {
+            let turns = local.turns();
+            match self.collective_local(guest, comm, local, call, tag) {
+                Ok(None) => {}
+                Ok(Some(())) => return Ok(()),
+                Err(error) => {
+                    if local.turns() == turns {
+                        state.give_back(tag);
+                    }
+                    return Err(error);
+                }
+            }
         }
-        let plan = Arc::new(self.plan(comm, call)?);
-        Run::new(plan, Arc::clone(comm), tag)?.complete(self, guest)
+        let plan = self.plan(comm, call);
+        let plan = plan.inspect_err(|_| state.give_back(tag))?;
+        Run::new(Arc::new(plan), Arc::clone(comm), tag)?.complete(self, guest)
     }
 
     /// Starts a collective operation: `MPI_Ibcast` and the like (MPI 4.1, section 6.12).
@@ -153,8 +179,8 @@ impl Rank {
         call: &Collective<'_>,
     ) -> Result<RequestHandle> {
         let comm = self.active_comm(comm)?.into_owned();
-        let tag = comm.collective.next_tag();
         let plan = Arc::new(self.plan(&comm, call)?);
+        let tag = comm.collective.next_tag();
         let run = Run::new(plan, Arc::clone(&comm), tag)?;
         let started = Started::Pending(self.start_operation(guest, Box::new(run)));
         self.request(comm, started, Kind::Operation)
@@ -172,7 +198,13 @@ impl Rank {
     ) -> Result<RequestHandle> {
         let comm = self.active_comm(comm)?.into_owned();
         let plan = Arc::new(self.plan(&comm, call)?);
-        self.inactive(Arc::clone(&comm), Arc::new(Persistent { comm, plan }))
+        let tag = comm.collective.next_persistent_tag();
+        let recipe = Persistent {
+            comm: Arc::clone(&comm),
+            plan,
+            tag,
+        };
+        self.inactive(comm, Arc::new(recipe))
     }
 
     fn plan(&self, comm: &Comm, call: &Collective<'_>) -> Result<Plan> {
@@ -198,13 +230,12 @@ impl Rank {
 struct Persistent {
     comm: Arc<Comm>,
     plan: Arc<Plan>,
+    tag: i32,
 }
 
 impl Recipe for Persistent {
     fn start(&self, rank: &Rank, guest: &mut dyn Guest) -> Result<Started> {
-        // Started in the same order on all ranks, as other collectives are.
-        let tag = self.comm.collective.next_tag();
-        let run = Run::new(Arc::clone(&self.plan), Arc::clone(&self.comm), tag)?;
+        let run = Run::new(Arc::clone(&self.plan), Arc::clone(&self.comm), self.tag)?;
         Ok(Started::Pending(rank.start_operation(guest, Box::new(run))))
     }
 

@@ -159,7 +159,7 @@ impl Run {
 
     fn started(&mut self, started: Started) -> Result<()> {
         match started {
-            Started::Done(_, None) => {}
+            Started::Done(_, None) | Started::Sent(_) | Started::Buffered(_) => {}
             Started::Done(_, Some(error)) => return Err(error),
             Started::Pending(completion) => self.pending.push(completion),
         }

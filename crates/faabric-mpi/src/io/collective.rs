@@ -85,7 +85,7 @@ impl Rank {
     ) -> Result<u64> {
         let mine = task.as_ref().map(|task| vec![task.units as u64]);
         let mine = mine.map_err(Error::clone);
-        let (pointers, id) = (&self.world.pointers, file.comm.id);
+        let (pointers, id) = (&self.world.pointers, file.comm.id());
         let words = self.lead(guest, &file.comm, mine, |units| {
             let mut starts = Vec::with_capacity(units.len());
             let mut next = pointers.add(id, 0);

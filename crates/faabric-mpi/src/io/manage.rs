@@ -149,7 +149,7 @@ impl Rank {
             Ok(Vec::new())
         });
         if file.comm.rank == 0 {
-            self.world.pointers.remove(file.comm.id);
+            self.world.pointers.remove(file.comm.id());
         }
         self.io.open.lock().remove(*fh);
         self.release_errhandler(ErrhandlerHandle(file.settings.lock().errhandler));
@@ -285,7 +285,7 @@ impl Rank {
         };
         self.lead(guest, &file.comm, mine, |units| {
             same(units, "etype: its size in the file")?;
-            self.world.pointers.set(file.comm.id, 0);
+            self.world.pointers.set(file.comm.id(), 0);
             Ok(Vec::new())
         })?;
         let mut settings = file.settings.lock();

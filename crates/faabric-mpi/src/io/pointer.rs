@@ -64,7 +64,7 @@ impl Rank {
         let mine = checked.map(|()| vec![offset.cast_unsigned(), whence as u64]);
         self.lead(guest, &file.comm, mine, |places| {
             same(places, "offset and whence")?;
-            let (pointers, id) = (&self.world.pointers, file.comm.id);
+            let (pointers, id) = (&self.world.pointers, file.comm.id());
             let target = target(&file, pointers.add(id, 0), offset, whence)?;
             pointers.set(id, target);
             Ok(Vec::new())

@@ -95,7 +95,7 @@ impl World {
 impl Rank {
     /// Adds to the shared pointer of `file`; gives what it was, in etypes.
     pub(super) fn shared_add(&self, guest: &mut dyn Guest, file: &File, by: i64) -> Result<i64> {
-        let id = file.comm.id;
+        let id = file.comm.id();
         let owner = file.comm.group.world_rank(0).unwrap_or(0);
         let was = if self.world.mailbox(owner).is_some() {
             self.world.pointers.add(id, by)

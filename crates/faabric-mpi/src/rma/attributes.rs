@@ -118,6 +118,7 @@ impl Rank {
         };
         self.delete_callback(guest, win.raw(), &key, value)?;
         window.comm.settings.lock().attributes.remove(&key);
+        self.forget_freed(&key);
         Ok(())
     }
 
@@ -134,6 +135,7 @@ impl Rank {
             };
             self.delete_callback(guest, win.raw(), &key, value)?;
             window.comm.settings.lock().attributes.remove(&key);
+            self.forget_freed(&key);
         }
     }
 

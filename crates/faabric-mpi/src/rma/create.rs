@@ -246,7 +246,7 @@ impl Rank {
         comm: Arc<Comm>,
         draft: Result<(Draft, u64)>,
     ) -> Result<WinHandle> {
-        let id = comm.id;
+        let id = comm.id();
         if let Ok((draft, _)) = &draft {
             let mine = draft.mine.clone();
             self.world.windows.register(id, self.world_rank, mine);
@@ -306,7 +306,7 @@ impl Rank {
                 world_rank,
                 size,
                 disp_unit,
-                part: self.world.windows.part(comm.id, world_rank),
+                part: self.world.windows.part(comm.id(), world_rank),
             });
         let peers: Box<[Peer]> = peers.collect();
         comm.settings.lock().info = hints(&draft.info);

@@ -115,7 +115,7 @@ impl Rank {
         let part = Arc::new(part);
         self.world
             .windows
-            .register(comm.id, self.world_rank, part.clone());
+            .register(comm.id(), self.world_rank, part.clone());
         self.agree::<0>(guest, &comm, Ok([]))?;
         let draft = Draft {
             flavor: Flavor::Shared,
@@ -146,7 +146,7 @@ impl Rank {
                 Ok(pages) => {
                     let part = Part::new(self.memory.clone(), at.0, 0, Flavor::Shared);
                     let _ = part.shared.set(pages);
-                    windows.register(comm.id, self.world_rank, Arc::new(part));
+                    windows.register(comm.id(), self.world_rank, Arc::new(part));
                 }
                 Err(e) => {
                     guest.call(allocator.free, &[at.0 as u32])?;
@@ -158,7 +158,7 @@ impl Rank {
         let joined = ready.and_then(|_| {
             let joined = match (comm.rank, &room) {
                 (1.., Ok(at)) => {
-                    let first = windows.part(comm.id, first);
+                    let first = windows.part(comm.id(), first);
                     let pages = first.as_ref().and_then(|part| part.shared.get());
                     let pages = pages.ok_or_else(crate::communicator::garbled)?;
                     self.memory.join(*at, len, pages).map_err(not_shared)
@@ -171,7 +171,7 @@ impl Rank {
             (Ok(_), room) => room,
             (Err(e), Err(_)) => Err(e),
             (Err(e), Ok(at)) => {
-                windows.forget(comm.id, self.world_rank);
+                windows.forget(comm.id(), self.world_rank);
                 // Of a rank that had not joined this only clears its own memory.
                 let _ = self.memory.leave(at, len);
                 guest.call(allocator.free, &[at.0 as u32])?;

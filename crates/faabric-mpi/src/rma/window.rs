@@ -122,7 +122,7 @@ impl Pending {
 impl Window {
     /// The number that all its ranks know it by.
     pub(crate) fn id(&self) -> u64 {
-        self.comm.id
+        self.comm.id()
     }
 
     /// How many ranks it has.

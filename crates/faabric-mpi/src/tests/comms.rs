@@ -3,9 +3,10 @@
 use super::*;
 use crate::attribute::{Object, Value};
 use crate::communicator::NULL;
+use crate::from_group::Attached;
 use crate::group::Range;
 use crate::handle::{ErrhandlerHandle, GroupHandle, InfoHandle, KeyvalHandle};
-use crate::send::SendMode::Standard;
+use crate::send::SendMode::{Standard, Synchronous};
 use parking_lot::Mutex;
 
 fn on(comm: CommHandle, rank: i32, tag: i32) -> (Destination, Origin) {
@@ -62,6 +63,104 @@ fn duplicates_have_messages_of_their_own() {
         let (new, mut request) = p.rank.comm_idup(&mut p.guest, WORLD).unwrap();
         p.rank.wait(&mut p.guest, &mut request).unwrap();
         ring(p, new, 3);
+    });
+}
+
+/// As MPICH's comm_idup: no rank may wait for another in MPI_Comm_idup.
+#[test]
+fn idup_does_not_wait_for_the_others() {
+    run_both(4, |p| {
+        let side = p.me % 2;
+        let local = p.rank.comm_split(&mut p.guest, WORLD, side, 0).unwrap();
+        let inter = p
+            .rank
+            .intercomm_create(&mut p.guest, local, 0, WORLD, 1 - side, 12)
+            .unwrap();
+        for comm in [WORLD, inter] {
+            let begin = |p: &mut Process| p.rank.comm_idup(&mut p.guest, comm).unwrap();
+            let (new, mut request) = if p.me == 0 {
+                for other in 1..p.size {
+                    let buffer = span(0, 1);
+                    p.rank.recv(&mut p.guest, &buffer, from(other, 5)).unwrap();
+                }
+                begin(p)
+            } else {
+                let started = begin(p);
+                let buffer = span(0, 1);
+                p.rank
+                    .send(&mut p.guest, Synchronous, &buffer, to(0, 5))
+                    .unwrap();
+                started
+            };
+            let (second, mut other) = p.rank.comm_idup(&mut p.guest, comm).unwrap();
+            p.rank.wait(&mut p.guest, &mut other).unwrap();
+            p.rank.wait(&mut p.guest, &mut request).unwrap();
+            assert_eq!(
+                p.rank.comm_compare(new, second).unwrap(),
+                abi::MPI_CONGRUENT
+            );
+            if comm == WORLD {
+                ring(p, new, 4);
+                ring(p, second, 4);
+            } else {
+                for inter in [new, second] {
+                    let merged = p.rank.intercomm_merge(&mut p.guest, inter, side == 0);
+                    ring(p, merged.unwrap(), 4);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn communicators_come_of_groups_alone() {
+    run_both(5, |p| {
+        let attached = Attached {
+            tag: "conf",
+            info: InfoHandle(abi::MPI_INFO_NULL),
+            errhandler: ErrhandlerHandle(abi::MPI_ERRORS_RETURN),
+        };
+        let all = p.rank.comm_group(WORLD).unwrap();
+        // Ranks 0, 1 and 2, 3, 4, at the same time and under the same name.
+        let sides = [&[0, 1][..], &[4, 3, 2][..]];
+        let side = usize::from(p.me >= 2);
+        let groups = sides.map(|ranks| p.rank.group_incl(all, ranks).unwrap());
+        let new = p
+            .rank
+            .comm_create_from_group(&mut p.guest, groups[side], attached)
+            .unwrap();
+        let place = sides[side].iter().position(|&rank| rank == p.me);
+        assert_eq!(p.rank.comm_rank(new).unwrap(), place.unwrap() as i32);
+        ring(p, new, sides[side].len() as i32);
+        let wrong = p.rank.comm_get_errhandler(new).unwrap();
+        assert_eq!(wrong.0, abi::MPI_ERRORS_RETURN);
+        let leaders = [1, 2];
+        let inter = p
+            .rank
+            .intercomm_create_from_groups(
+                &mut p.guest,
+                (groups[side], leaders[side]),
+                (groups[1 - side], leaders[1 - side]),
+                attached,
+            )
+            .unwrap();
+        let merged = p.rank.intercomm_merge(&mut p.guest, inter, side == 1);
+        let merged = merged.unwrap();
+        ring(p, merged, 5);
+        let empty = GroupHandle(abi::MPI_GROUP_EMPTY);
+        let none = p.rank.comm_create_from_group(&mut p.guest, empty, attached);
+        assert_eq!(none.unwrap(), NULL);
+        let foreign = p
+            .rank
+            .comm_create_from_group(&mut p.guest, groups[1 - side], attached);
+        assert_eq!(foreign.unwrap_err().class, Class::GROUP);
+        let overlapping = p.rank.intercomm_create_from_groups(
+            &mut p.guest,
+            (groups[side], place.unwrap() as i32),
+            (all, 0),
+            attached,
+        );
+        assert_eq!(overlapping.unwrap_err().class, Class::GROUP);
     });
 }
 
@@ -271,8 +370,8 @@ fn attributes_are_copied_and_deleted_by_their_callbacks() {
         }
         rank.free_keyval(Object::Comm, key).unwrap();
         assert_eq!(
-            rank.comm_get_attr(first, key).unwrap_err().class,
-            Class::KEYVAL
+            rank.comm_get_attr(first, key).unwrap(),
+            Some(Value::Word(10))
         );
         let mut second = rank.comm_dup(guest, first).unwrap();
         assert_eq!(rank.comm_get_attr(second, plain).unwrap(), None);
@@ -296,6 +395,38 @@ fn attributes_are_copied_and_deleted_by_their_callbacks() {
         assert_eq!(rank.type_get_attr(INT, of_type).unwrap(), Some(4));
         rank.type_delete_attr(guest, INT, of_type).unwrap();
         assert_eq!(rank.type_get_attr(INT, of_type).unwrap(), None);
+    });
+}
+
+/// As MPICH's attr/fkeyval: a key that was freed works while an attribute is under it.
+#[test]
+fn a_freed_key_lives_while_it_is_used() {
+    run(1, |p| {
+        let none = GuestFn(abi::MPI_COMM_NULL_COPY_FN);
+        let key = p.rank.create_keyval(Object::Comm, none, none, 0).unwrap();
+        p.rank.comm_set_attr(&mut p.guest, WORLD, key, 7).unwrap();
+        p.rank.free_keyval(Object::Comm, key).unwrap();
+        let value = p.rank.comm_get_attr(WORLD, key).unwrap();
+        assert_eq!(value, Some(Value::Word(7)));
+        p.rank.free_keyval(Object::Comm, key).unwrap();
+        p.rank.comm_delete_attr(&mut p.guest, WORLD, key).unwrap();
+        let gone = p.rank.free_keyval(Object::Comm, key);
+        assert_eq!(gone.unwrap_err().class, Class::KEYVAL);
+    });
+}
+
+/// Programs from before MPI 4 set the handler of MPI_COMM_WORLD alone.
+#[test]
+fn errors_of_no_object_go_to_the_handler_that_was_set() {
+    run(1, |p| {
+        let nothing = CommHandle(abi::MPI_COMM_NULL);
+        let error = || Error::new(Class::ARG, "test");
+        let returns = ErrhandlerHandle(abi::MPI_ERRORS_RETURN);
+        p.rank.comm_set_errhandler(WORLD, returns).unwrap();
+        let code = p.rank.raise(&mut p.guest, nothing, error()).unwrap();
+        assert_eq!(code, Class::ARG.0);
+        let code = p.rank.raise(&mut p.guest, returns, error()).unwrap();
+        assert_eq!(code, Class::ARG.0);
     });
 }
 
@@ -388,6 +519,33 @@ fn errors_go_to_the_communicators_handler() {
 }
 
 #[test]
+fn a_communicator_keeps_the_hints_it_knows() {
+    run(1, |p| {
+        let hints = |pairs: &[(&str, &str)]| {
+            let info = p.rank.info_create().unwrap();
+            for (key, value) in pairs {
+                p.rank.info_set(info, key, value).unwrap();
+            }
+            info
+        };
+        let (tag, source) = ("mpi_assert_no_any_tag", "mpi_assert_no_any_source");
+        let given = hints(&[("unknown", "1"), (tag, "true")]);
+        let new = p.rank.comm_dup_with_info(&mut p.guest, WORLD, given);
+        let new = new.unwrap();
+        p.rank
+            .comm_set_info(new, hints(&[(source, "true")]))
+            .unwrap();
+        let kept = p.rank.comm_get_info(new).unwrap();
+        let value = |key| p.rank.info_get(kept, key).unwrap();
+        assert_eq!((value("unknown"), value(tag)), (None, Some("true".into())));
+        assert_eq!(value(source).as_deref(), Some("true"));
+        let dup = p.rank.comm_dup(&mut p.guest, new).unwrap();
+        let kept = p.rank.comm_get_info(dup).unwrap();
+        assert_eq!(p.rank.info_get_nkeys(kept).unwrap(), 0);
+    });
+}
+
+#[test]
 fn info_objects_keep_their_order() {
     run(1, |p| {
         let info = p.rank.info_create().unwrap();
@@ -414,7 +572,7 @@ fn info_objects_keep_their_order() {
             .comm_dup_with_info(&mut p.guest, WORLD, copy)
             .unwrap();
         let of_comm = p.rank.comm_get_info(new).unwrap();
-        assert_eq!(p.rank.info_get(of_comm, "a").unwrap().as_deref(), Some("2"));
+        assert_eq!(p.rank.info_get_nkeys(of_comm).unwrap(), 0);
         p.rank.info_free(info).unwrap();
         assert_eq!(p.rank.info_get_nkeys(info).unwrap_err().class, Class::INFO);
     });

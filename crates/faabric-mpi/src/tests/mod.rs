@@ -6,6 +6,7 @@ mod collectives;
 mod comms;
 mod io;
 mod p2p;
+mod partitioned;
 mod quick;
 mod requests;
 mod rma;

@@ -4,7 +4,7 @@ use super::*;
 use crate::completion::NULL;
 use crate::generalized::Callbacks;
 use crate::handle::RequestHandle;
-use crate::send::SendMode::{Standard, Synchronous};
+use crate::send::SendMode::{Buffered, Ready, Standard, Synchronous};
 use crate::status::Status;
 
 #[test]
@@ -162,10 +162,13 @@ fn persistent_requests_start_again_and_again() {
 }
 
 #[test]
-fn a_receive_and_a_local_send_can_be_cancelled() {
-    run(2, |p| {
+fn what_is_not_matched_can_be_cancelled() {
+    run_both(2, |p| {
         if p.me == 1 {
+            // What was cancelled is not there, and what was not is there whole.
             p.rank.recv(&mut p.guest, &span(0, 1), from(0, 9)).unwrap();
+            p.rank.recv(&mut p.guest, &span(0, 8), from(0, 1)).unwrap();
+            assert_eq!(p.get(0, 8), b"received");
             assert_eq!(
                 p.rank.iprobe(&mut p.guest, from(ANY, ANY_TAG)).unwrap(),
                 None
@@ -175,17 +178,146 @@ fn a_receive_and_a_local_send_can_be_cancelled() {
         let mut receive = p.rank.irecv(&span(0, 8), from(1, 1)).unwrap();
         p.rank.cancel(&mut p.guest, receive).unwrap();
         assert!(p.rank.wait(&mut p.guest, &mut receive).unwrap().cancelled);
-        let mut send = p.rank.isend(Synchronous, &span(0, 8), to(1, 1)).unwrap();
-        p.rank.cancel(&mut p.guest, send).unwrap();
-        assert!(p.rank.wait(&mut p.guest, &mut send).unwrap().cancelled);
+        p.rank.buffer_attach(None, 8, 1 << 20).unwrap();
+        for len in [0, 8, 5000, 60_000, 200_000] {
+            let data = p.put(0, &vec![0; len]);
+            for mode in [Standard, Synchronous, Buffered, Ready] {
+                let mut send = p.rank.isend(mode, &data, to(1, 1)).unwrap();
+                p.rank.cancel(&mut p.guest, send).unwrap();
+                let status = p.rank.wait(&mut p.guest, &mut send).unwrap();
+                assert!(status.cancelled, "{mode:?} of {len}");
+                let mut again = p.rank.send_init(mode, &data, to(1, 1)).unwrap();
+                p.rank.start(&mut p.guest, again).unwrap();
+                p.rank.cancel(&mut p.guest, again).unwrap();
+                let status = p.rank.wait(&mut p.guest, &mut again).unwrap();
+                assert!(status.cancelled, "persistent, {mode:?} of {len}");
+            }
+        }
+        p.rank.buffer_detach(&mut p.guest, None).unwrap();
+        let received = p.put(0, b"received");
+        let mut kept = p.rank.isend(Standard, &received, to(1, 1)).unwrap();
+        let dropped = p.put(8, b"dropped!");
+        let mut dropped = p.rank.isend(Standard, &dropped, to(1, 1)).unwrap();
+        p.rank.cancel(&mut p.guest, dropped).unwrap();
+        assert!(p.rank.wait(&mut p.guest, &mut dropped).unwrap().cancelled);
+        assert!(!p.rank.wait(&mut p.guest, &mut kept).unwrap().cancelled);
         p.rank
             .send(&mut p.guest, Standard, &span(0, 1), to(1, 9))
             .unwrap();
-        let mut stale = RequestHandle(send.0 | 1 << 31);
+        let mut stale = RequestHandle(receive.0 | 1 << 31);
         assert_eq!(
             p.rank.wait(&mut p.guest, &mut stale).unwrap_err().class,
             Class::REQUEST
         );
+    });
+}
+
+#[test]
+fn a_communicator_may_have_a_send_buffer_of_its_own() {
+    run_both(2, |p| {
+        let dup = p.rank.comm_dup(&mut p.guest, WORLD).unwrap();
+        if p.me == 1 {
+            p.rank.recv(&mut p.guest, &span(0, 0), from(0, 2)).unwrap();
+            let from = Origin {
+                comm: dup,
+                ..from(0, 1)
+            };
+            p.rank.recv(&mut p.guest, &span(0, 200_000), from).unwrap();
+            return;
+        }
+        let size = 200_000 + i64::from(abi::MPI_BSEND_OVERHEAD);
+        p.rank.buffer_attach(Some(dup), 64, size).unwrap();
+        let data = span(0, 200_000);
+        let on_world = p.rank.send(&mut p.guest, Buffered, &data, to(1, 1));
+        assert_eq!(on_world.unwrap_err().class, Class::BUFFER);
+        let to_dup = Destination {
+            comm: dup,
+            ..to(1, 1)
+        };
+        p.rank.send(&mut p.guest, Buffered, &data, to_dup).unwrap();
+        let again = p.rank.send(&mut p.guest, Buffered, &data, to_dup);
+        assert_eq!(again.unwrap_err().class, Class::BUFFER);
+        let mut none = p.rank.buffer_iflush(&mut p.guest, None).unwrap();
+        p.rank.wait(&mut p.guest, &mut none).unwrap();
+        let mut flush = p.rank.buffer_iflush(&mut p.guest, Some(dup)).unwrap();
+        assert_eq!(p.rank.test(&mut p.guest, &mut flush).unwrap(), None);
+        p.rank
+            .send(&mut p.guest, Standard, &span(0, 0), to(1, 2))
+            .unwrap();
+        p.rank.wait(&mut p.guest, &mut flush).unwrap();
+        let detached = p.rank.buffer_detach(&mut p.guest, Some(dup)).unwrap();
+        assert_eq!(detached, (64, size));
+    });
+}
+
+#[test]
+fn cancelling_what_was_received_changes_nothing() {
+    run_both(2, |p| {
+        for len in [8, 5000, 200_000] {
+            if p.me == 1 {
+                let mut receive = p.rank.irecv(&span(0, len), from(0, 1)).unwrap();
+                p.rank
+                    .send(&mut p.guest, Standard, &span(0, 0), to(0, 2))
+                    .unwrap();
+                let status = p.rank.wait(&mut p.guest, &mut receive).unwrap();
+                assert_eq!((status.bytes, p.get(0, len)), (len as u64, vec![7; len]));
+                continue;
+            }
+            let data = p.put(0, &vec![7; len]);
+            p.rank.recv(&mut p.guest, &span(0, 0), from(1, 2)).unwrap();
+            let mut send = p.rank.isend(Standard, &data, to(1, 1)).unwrap();
+            p.rank.cancel(&mut p.guest, send).unwrap();
+            assert!(!p.rank.wait(&mut p.guest, &mut send).unwrap().cancelled);
+        }
+    });
+}
+
+#[test]
+fn isendrecv_exchanges_while_the_rank_goes_on() {
+    run_both(5, |p| {
+        let (right, left) = ((p.me + 1) % p.size, (p.me + p.size - 1) % p.size);
+        for len in [0, 4, 300, 200_000] {
+            let data = p.put(0, &vec![p.me as u8; len]);
+            let into = span(300_000, len);
+            let mut request = p
+                .rank
+                .isendrecv(&mut p.guest, &data, to(right, 1), &into, from(left, 1))
+                .unwrap();
+            assert_eq!(
+                p.rank.cancel(&mut p.guest, request).unwrap_err().class,
+                Class::REQUEST
+            );
+            let status = p.rank.wait(&mut p.guest, &mut request).unwrap();
+            assert_eq!((status.source, status.bytes), (left, len as u64));
+            assert_eq!(p.get(300_000, len), vec![left as u8; len]);
+            let mut request = p
+                .rank
+                .isendrecv_replace(&mut p.guest, &data, to(right, 2), from(left, 2))
+                .unwrap();
+            p.rank.wait(&mut p.guest, &mut request).unwrap();
+            assert_eq!(p.get(0, len), vec![left as u8; len]);
+        }
+        let nobody = abi::MPI_PROC_NULL;
+        let data = span(0, 4);
+        let mut request = p
+            .rank
+            .isendrecv(&mut p.guest, &data, to(nobody, 1), &data, from(nobody, 1))
+            .unwrap();
+        let status = p.rank.wait(&mut p.guest, &mut request).unwrap();
+        assert_eq!(status, Status::PROC_NULL);
+        let short = p.put(0, &[1; 8]);
+        let mut request = p
+            .rank
+            .isendrecv(
+                &mut p.guest,
+                &short,
+                to(right, 3),
+                &span(8, 4),
+                from(left, 3),
+            )
+            .unwrap();
+        let error = p.rank.wait(&mut p.guest, &mut request).unwrap_err();
+        assert_eq!(error.class, Class::TRUNCATE);
     });
 }
 

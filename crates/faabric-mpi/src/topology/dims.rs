@@ -2,8 +2,8 @@
 //!
 //! The standard wants factors "as close to each other as possible". Of all ways to write
 //! the number as a product, this takes one with the smallest difference between largest
-//! and smallest factor; among those the largest smallest factor; then the smallest
-//! second largest one, and so on. MPICH's tests expect the same.
+//! and smallest factor; among those the largest smallest factor; then the largest second
+//! smallest one, and so on. MPICH's tests expect the same.
 
 use crate::error::{Class, Error, Result};
 
@@ -78,8 +78,43 @@ fn balanced(n: u32, count: usize) -> Vec<u32> {
         }
     }
     let mut factors = best.unwrap_or_default();
+    if let (Some(&least), Some(&most)) = (factors.last(), factors.first())
+        && let Some(mut risen) = rising(n / least, others, (least, most), &divisors)
+    {
+        risen.push(least);
+        factors = risen;
+    }
     factors.resize(count, 1);
     factors
+}
+
+/// `count` factors of `n` within `(least, most)`, the smallest as large as possible, then
+/// the second smallest, and so on; largest first; none if there are none.
+fn rising(n: u32, count: usize, (least, most): (u32, u32), divisors: &[u32]) -> Option<Vec<u32>> {
+    if count == 0 {
+        return (n == 1).then(Vec::new);
+    }
+    let within = |&d: &u32| d <= most && power_within(d, count, n);
+    let end = divisors.partition_point(within);
+    let low = divisors.partition_point(|&d| d < least).min(end);
+    divisors[low..end]
+        .iter()
+        .rev()
+        .filter(|&&d| n.is_multiple_of(d))
+        .find_map(|&d| {
+            let mut rest = rising(n / d, count - 1, (d, most), divisors)?;
+            rest.push(d);
+            Some(rest)
+        })
+}
+
+/// Whether `d` to the power of `count` is at most `n`.
+fn power_within(d: u32, count: usize, n: u32) -> bool {
+    let mut product = 1u64;
+    (0..count).all(|_| {
+        product *= u64::from(d);
+        product <= u64::from(n)
+    })
 }
 
 /// All divisors of `n`, ascending.
@@ -204,6 +239,9 @@ mod tests {
         (30030, &[182, 165]),
         (30030, &[35, 33, 26]),
         (30030, &[15, 14, 13, 11]),
+        (98784, &[14, 14, 9, 8, 7]),
+        (119_952, &[17, 14, 9, 8, 7]),
+        (712_656, &[101, 14, 9, 8, 7]),
     ];
 
     #[test]

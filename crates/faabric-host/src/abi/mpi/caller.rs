@@ -31,8 +31,8 @@ const MAX_ARRAY: i64 = 1 << 28;
 /// Longest path with its NUL, in bytes: PATH_MAX of Linux.
 const MAX_PATH: u32 = 4096;
 
-/// The communicator of errors in calls that name none.
-pub(super) const NO_COMM: u32 = abi::MPI_COMM_SELF;
+/// What stands for the communicator in calls that name none.
+pub(super) const NO_COMM: u32 = abi::MPI_COMM_NULL;
 
 /// The calling Granule, while the host serves its call.
 pub(super) struct Caller<'a> {
@@ -110,11 +110,17 @@ impl Caller<'_> {
     }
 
     pub(super) fn put_handles<H: Handle>(&self, at: u32, handles: &[H]) -> Result<()> {
+        if !handles.is_empty() {
+            not_null(at)?;
+        }
         let words: Vec<u32> = handles.iter().map(|h| h.raw()).collect();
         self.memory().write_u32s(at, &words).map_err(bad_pointer)
     }
 
     pub(super) fn put_ints(&self, at: u32, values: &[i32]) -> Result<()> {
+        if !values.is_empty() {
+            not_null(at)?;
+        }
         let words: Vec<u32> = values.iter().map(|v| v.cast_unsigned()).collect();
         self.memory().write_u32s(at, &words).map_err(bad_pointer)
     }
@@ -267,7 +273,8 @@ fn wrapped(at: u32) -> Error {
     )
 }
 
-fn not_null(at: u32) -> Result<()> {
+/// Fails for a null pointer: address 0 exists, and nothing of a program lies there.
+pub(super) fn not_null(at: u32) -> Result<()> {
     if at == 0 {
         return Err(Error::new(Class::ARG, "a pointer argument is null"));
     }

@@ -1,14 +1,14 @@
 //! Groups and communicators (MPI 4.1, chapter 7).
 
-use super::caller::{Caller, Code, Env, NO_COMM, call};
+use super::caller::{Caller, Code, Env, NO_COMM, call, call_on, not_null};
 use super::direct;
-use faabric_mpi::abi::{MPI_COMM_NULL, MPI_MAX_OBJECT_NAME};
+use faabric_mpi::abi::{MPI_COMM_NULL, MPI_MAX_OBJECT_NAME, MPI_MAX_STRINGTAG_LEN};
 use faabric_mpi::group::Range;
-use faabric_mpi::handle::{CommHandle, GroupHandle, InfoHandle};
-use faabric_mpi::{Rank, Result};
+use faabric_mpi::handle::{CommHandle, ErrhandlerHandle, GroupHandle, InfoHandle};
+use faabric_mpi::{Attached, Rank, Result};
 
-/// Writes the communicator that `make` makes out of `comm`.
-fn create(
+/// Writes the communicator that `make` makes out of `comm`; null when it fails.
+pub(super) fn create(
     env: Env<'_>,
     name: &str,
     comm: u32,
@@ -16,8 +16,11 @@ fn create(
     make: impl FnOnce(&Rank, &mut Caller<'_>) -> Result<CommHandle>,
 ) -> Code {
     call(env, name, comm, |rank, guest| {
-        let made = make(rank, guest)?;
-        guest.put_handle(newcomm, made)
+        not_null(newcomm)?;
+        let made = make(rank, guest);
+        let null = CommHandle(MPI_COMM_NULL);
+        guest.put_handle(newcomm, *made.as_ref().unwrap_or(&null))?;
+        made.map(|_| ())
     })
 }
 
@@ -73,7 +76,7 @@ fn idup_with_info(env: Env<'_>, comm: u32, info: u32, newcomm: u32, request: u32
     })
 }
 
-fn create_from_group(env: Env<'_>, comm: u32, group: u32, newcomm: u32) -> Code {
+fn create_of(env: Env<'_>, comm: u32, group: u32, newcomm: u32) -> Code {
     create(env, "MPI_Comm_create", comm, newcomm, |rank, guest| {
         rank.comm_create(guest, CommHandle(comm), GroupHandle(group))
     })
@@ -87,6 +90,53 @@ fn create_group(env: Env<'_>, comm: u32, group: u32, tag: i32, newcomm: u32) -> 
         newcomm,
         |rank, guest| rank.comm_create_group(guest, CommHandle(comm), GroupHandle(group), tag),
     )
+}
+
+fn create_from_group(
+    env: Env<'_>,
+    group: u32,
+    tag: u32,
+    info: u32,
+    errhandler: u32,
+    newcomm: u32,
+) -> Code {
+    let name = "MPI_Comm_create_from_group";
+    call_on(env, name, ErrhandlerHandle(errhandler), |rank, guest| {
+        let tag = guest.string(tag, MPI_MAX_STRINGTAG_LEN)?;
+        let attached = attached(&tag, info, errhandler);
+        let made = rank.comm_create_from_group(guest, GroupHandle(group), attached)?;
+        guest.put_handle(newcomm, made)
+    })
+}
+
+fn create_from_groups(
+    env: Env<'_>,
+    local_group: u32,
+    local_leader: i32,
+    remote_group: u32,
+    remote_leader: i32,
+    tag: u32,
+    info: u32,
+    errhandler: u32,
+    newcomm: u32,
+) -> Code {
+    let name = "MPI_Intercomm_create_from_groups";
+    call_on(env, name, ErrhandlerHandle(errhandler), |rank, guest| {
+        let tag = guest.string(tag, MPI_MAX_STRINGTAG_LEN)?;
+        let attached = attached(&tag, info, errhandler);
+        let local = (GroupHandle(local_group), local_leader);
+        let remote = (GroupHandle(remote_group), remote_leader);
+        let made = rank.intercomm_create_from_groups(guest, local, remote, attached)?;
+        guest.put_handle(newcomm, made)
+    })
+}
+
+fn attached(tag: &str, info: u32, errhandler: u32) -> Attached<'_> {
+    Attached {
+        tag,
+        info: InfoHandle(info),
+        errhandler: ErrhandlerHandle(errhandler),
+    }
 }
 
 fn split(env: Env<'_>, comm: u32, color: i32, key: i32, newcomm: u32) -> Code {
@@ -336,7 +386,9 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Comm_dup_with_info", dup_with_info),
     ("MPI_Comm_idup", idup),
     ("MPI_Comm_idup_with_info", idup_with_info),
-    ("MPI_Comm_create", create_from_group),
+    ("MPI_Comm_create", create_of),
+    ("MPI_Comm_create_from_group", create_from_group),
+    ("MPI_Intercomm_create_from_groups", create_from_groups),
     ("MPI_Comm_create_group", create_group),
     ("MPI_Comm_split", split),
     ("MPI_Comm_split_type", split_type),

@@ -304,8 +304,10 @@ fn f90_complex(env: Env<'_>, p: i32, r: i32, newtype: u32) -> Code {
 
 fn dup(env: Env<'_>, oldtype: u32, newtype: u32) -> Code {
     call(env, "MPI_Type_dup", NO_COMM, |rank, guest| {
-        let made = rank.type_dup(guest, TypeHandle(oldtype))?;
-        guest.put_handle(newtype, made)
+        let made = rank.type_dup(guest, TypeHandle(oldtype));
+        let null = TypeHandle(MPI_DATATYPE_NULL);
+        guest.put_handle(newtype, *made.as_ref().unwrap_or(&null))?;
+        made.map(|_| ())
     })
 }
 

@@ -86,6 +86,18 @@ fn get_library_version(env: Env<'_>, version: u32, len: u32) -> Code {
     })
 }
 
+fn get_hw_resource_info(env: Env<'_>, info: u32) -> Code {
+    call(env, "MPI_Get_hw_resource_info", NO_COMM, |rank, guest| {
+        guest.put_handle(info, rank.get_hw_resource_info()?)
+    })
+}
+
+fn abi_get_info(env: Env<'_>, info: u32) -> Code {
+    call(env, "MPI_Abi_get_info", NO_COMM, |rank, guest| {
+        guest.put_handle(info, rank.abi_get_info()?)
+    })
+}
+
 /// Seconds since some time before the first call on this worker.
 fn wtime(_env: Env<'_>) -> f64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -206,6 +218,8 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Get_processor_name", get_processor_name),
     ("MPI_Get_version", get_version),
     ("MPI_Get_library_version", get_library_version),
+    ("MPI_Get_hw_resource_info", get_hw_resource_info),
+    ("MPI_Abi_get_info", abi_get_info),
     ("MPI_Wtime", wtime),
     ("MPI_Wtick", wtick),
     ("MPI_Comm_create_errhandler", comm_create_errhandler),

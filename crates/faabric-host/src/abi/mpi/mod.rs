@@ -5,7 +5,8 @@
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
-//! p2p, request, collective, datatype, comm, topology, env, attribute, rma, file
+//! p2p, partitioned, request, collective, datatype, comm, topology, env, attribute, rma,
+//! file
 //!             the handlers, by chapter of the standard
 //! ```
 //! A handler decodes its arguments, calls [`faabric_mpi::Rank`] and encodes what it
@@ -25,6 +26,7 @@ mod direct;
 mod env;
 mod file;
 mod p2p;
+mod partitioned;
 mod request;
 mod rma;
 mod topology;
@@ -35,6 +37,7 @@ use crate::abi::Import;
 pub(crate) const FUNCTIONS: &[&[Import]] = &[
     env::FUNCTIONS,
     p2p::FUNCTIONS,
+    partitioned::FUNCTIONS,
     request::FUNCTIONS,
     collective::BLOCKING,
     collective::STARTED,

@@ -194,6 +194,52 @@ fn sendrecv_replace<C: Count>(
     })
 }
 
+fn isendrecv<C: Count>(
+    env: Env<'_>,
+    sendbuf: u32,
+    sendcount: C,
+    sendtype: u32,
+    dest: i32,
+    sendtag: i32,
+    recvbuf: u32,
+    recvcount: C,
+    recvtype: u32,
+    source: i32,
+    recvtag: i32,
+    comm: u32,
+    request: u32,
+) -> Code {
+    call(env, "MPI_Isendrecv", comm, |rank, guest| {
+        let send = buffer(sendbuf, sendcount, sendtype);
+        let recv = buffer(recvbuf, recvcount, recvtype);
+        let to = destination(dest, sendtag, comm);
+        let from = origin(source, recvtag, comm);
+        let started = rank.isendrecv(guest, &send, to, &recv, from)?;
+        guest.put_handle(request, started)
+    })
+}
+
+fn isendrecv_replace<C: Count>(
+    env: Env<'_>,
+    buf: u32,
+    count: C,
+    datatype: u32,
+    dest: i32,
+    sendtag: i32,
+    source: i32,
+    recvtag: i32,
+    comm: u32,
+    request: u32,
+) -> Code {
+    call(env, "MPI_Isendrecv_replace", comm, |rank, guest| {
+        let data = buffer(buf, count, datatype);
+        let to = destination(dest, sendtag, comm);
+        let from = origin(source, recvtag, comm);
+        let started = rank.isendrecv_replace(guest, &data, to, from)?;
+        guest.put_handle(request, started)
+    })
+}
+
 fn probe(env: Env<'_>, source: i32, tag: i32, comm: u32, status: u32) -> Code {
     call(env, "MPI_Probe", comm, |rank, guest| {
         let found = rank.probe(guest, origin(source, tag, comm))?;
@@ -269,13 +315,13 @@ fn imrecv<C: Count>(
 
 fn buffer_attach<C: Count>(env: Env<'_>, addr: u32, size: C) -> Code {
     call(env, "MPI_Buffer_attach", NO_COMM, |rank, _| {
-        rank.buffer_attach(addr, size.into())
+        rank.buffer_attach(None, addr, size.into())
     })
 }
 
 fn buffer_detach<C: Count>(env: Env<'_>, addr: u32, size: u32) -> Code {
     call(env, "MPI_Buffer_detach", NO_COMM, |rank, guest| {
-        let (attached, bytes) = rank.buffer_detach(guest)?;
+        let (attached, bytes) = rank.buffer_detach(guest, None)?;
         guest.put_u32(addr, attached)?;
         C::put_exact(guest, size, bytes)
     })
@@ -283,7 +329,41 @@ fn buffer_detach<C: Count>(env: Env<'_>, addr: u32, size: u32) -> Code {
 
 fn buffer_flush(env: Env<'_>) -> Code {
     call(env, "MPI_Buffer_flush", NO_COMM, |rank, guest| {
-        rank.buffer_flush(guest)
+        rank.buffer_flush(guest, None)
+    })
+}
+
+fn buffer_iflush(env: Env<'_>, request: u32) -> Code {
+    call(env, "MPI_Buffer_iflush", NO_COMM, |rank, guest| {
+        let started = rank.buffer_iflush(guest, None)?;
+        guest.put_handle(request, started)
+    })
+}
+
+fn comm_attach<C: Count>(env: Env<'_>, comm: u32, addr: u32, size: C) -> Code {
+    call(env, "MPI_Comm_attach_buffer", comm, |rank, _| {
+        rank.buffer_attach(Some(CommHandle(comm)), addr, size.into())
+    })
+}
+
+fn comm_detach<C: Count>(env: Env<'_>, comm: u32, addr: u32, size: u32) -> Code {
+    call(env, "MPI_Comm_detach_buffer", comm, |rank, guest| {
+        let (attached, bytes) = rank.buffer_detach(guest, Some(CommHandle(comm)))?;
+        guest.put_u32(addr, attached)?;
+        C::put_exact(guest, size, bytes)
+    })
+}
+
+fn comm_flush(env: Env<'_>, comm: u32) -> Code {
+    call(env, "MPI_Comm_flush_buffer", comm, |rank, guest| {
+        rank.buffer_flush(guest, Some(CommHandle(comm)))
+    })
+}
+
+fn comm_iflush(env: Env<'_>, comm: u32, request: u32) -> Code {
+    call(env, "MPI_Comm_iflush_buffer", comm, |rank, guest| {
+        let started = rank.buffer_iflush(guest, Some(CommHandle(comm)))?;
+        guest.put_handle(request, started)
     })
 }
 
@@ -322,6 +402,10 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Sendrecv_c", sendrecv::<i64>),
     ("MPI_Sendrecv_replace", sendrecv_replace::<i32>),
     ("MPI_Sendrecv_replace_c", sendrecv_replace::<i64>),
+    ("MPI_Isendrecv", isendrecv::<i32>),
+    ("MPI_Isendrecv_c", isendrecv::<i64>),
+    ("MPI_Isendrecv_replace", isendrecv_replace::<i32>),
+    ("MPI_Isendrecv_replace_c", isendrecv_replace::<i64>),
     ("MPI_Probe", probe),
     ("MPI_Iprobe", iprobe),
     ("MPI_Mprobe", mprobe),
@@ -335,4 +419,11 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Buffer_detach", buffer_detach::<i32>),
     ("MPI_Buffer_detach_c", buffer_detach::<i64>),
     ("MPI_Buffer_flush", buffer_flush),
+    ("MPI_Buffer_iflush", buffer_iflush),
+    ("MPI_Comm_attach_buffer", comm_attach::<i32>),
+    ("MPI_Comm_attach_buffer_c", comm_attach::<i64>),
+    ("MPI_Comm_detach_buffer", comm_detach::<i32>),
+    ("MPI_Comm_detach_buffer_c", comm_detach::<i64>),
+    ("MPI_Comm_flush_buffer", comm_flush),
+    ("MPI_Comm_iflush_buffer", comm_iflush),
 ];

@@ -1,6 +1,7 @@
 //! Process topologies (MPI 4.1, chapter 8).
 
 use super::caller::{Caller, Code, Env, NO_COMM, call};
+use super::comm::create;
 use faabric_mpi::abi::{
     MPI_CART, MPI_DIST_GRAPH, MPI_GRAPH, MPI_UNDEFINED, MPI_UNWEIGHTED, MPI_WEIGHTS_EMPTY,
 };
@@ -31,10 +32,9 @@ fn cart_create(
     _reorder: i32,
     newcomm: u32,
 ) -> Code {
-    call(env, "MPI_Cart_create", comm, |rank, guest| {
+    create(env, "MPI_Cart_create", comm, newcomm, |rank, guest| {
         let (dims, periods) = (guest.ints(dims, ndims)?, guest.flags(periods, ndims)?);
-        let made = rank.cart_create(guest, CommHandle(comm), &dims, &periods)?;
-        guest.put_handle(newcomm, made)
+        rank.cart_create(guest, CommHandle(comm), &dims, &periods)
     })
 }
 
@@ -96,11 +96,10 @@ fn cart_shift(env: Env<'_>, comm: u32, direction: i32, disp: i32, source: u32, d
 }
 
 fn cart_sub(env: Env<'_>, comm: u32, remain: u32, newcomm: u32) -> Code {
-    call(env, "MPI_Cart_sub", comm, |rank, guest| {
+    create(env, "MPI_Cart_sub", comm, newcomm, |rank, guest| {
         let cart = rank.cart(CommHandle(comm))?;
         let remain = guest.flags(remain, cart.dims().len() as i64)?;
-        let made = rank.cart_sub(guest, CommHandle(comm), &remain)?;
-        guest.put_handle(newcomm, made)
+        rank.cart_sub(guest, CommHandle(comm), &remain)
     })
 }
 
@@ -138,10 +137,9 @@ fn graph_create(
     _reorder: i32,
     newcomm: u32,
 ) -> Code {
-    call(env, "MPI_Graph_create", comm, |rank, guest| {
+    create(env, "MPI_Graph_create", comm, newcomm, |rank, guest| {
         let (index, edges) = edges(guest, nnodes, index, edge_list)?;
-        let made = rank.graph_create(guest, CommHandle(comm), &index, &edges)?;
-        guest.put_handle(newcomm, made)
+        rank.graph_create(guest, CommHandle(comm), &index, &edges)
     })
 }
 
@@ -226,15 +224,20 @@ fn dist_graph_create(
     _reorder: i32,
     newcomm: u32,
 ) -> Code {
-    call(env, "MPI_Dist_graph_create", comm, |rank, guest| {
-        let (sources, degrees) = (guest.ints(sources, n)?, guest.ints(degrees, n)?);
-        let count = degrees.iter().map(|&d| i64::from(d)).sum::<i64>();
-        let destinations = guest.ints(destinations, count)?;
-        let weights = weights(guest, weight_list, count)?;
-        let leaving = (&destinations[..], weights.as_deref());
-        let made = rank.dist_graph_create(guest, CommHandle(comm), &sources, &degrees, leaving)?;
-        guest.put_handle(newcomm, made)
-    })
+    create(
+        env,
+        "MPI_Dist_graph_create",
+        comm,
+        newcomm,
+        |rank, guest| {
+            let (sources, degrees) = (guest.ints(sources, n)?, guest.ints(degrees, n)?);
+            let count = degrees.iter().map(|&d| i64::from(d)).sum::<i64>();
+            let destinations = guest.ints(destinations, count)?;
+            let weights = weights(guest, weight_list, count)?;
+            let leaving = (&destinations[..], weights.as_deref());
+            rank.dist_graph_create(guest, CommHandle(comm), &sources, &degrees, leaving)
+        },
+    )
 }
 
 fn dist_graph_create_adjacent(
@@ -250,22 +253,22 @@ fn dist_graph_create_adjacent(
     _reorder: i32,
     newcomm: u32,
 ) -> Code {
-    call(
+    create(
         env,
         "MPI_Dist_graph_create_adjacent",
         comm,
+        newcomm,
         |rank, guest| {
             let sources = guest.ints(sources, indegree)?;
             let destinations = guest.ints(destinations, outdegree)?;
             let arriving = weights(guest, source_weights, indegree.into())?;
             let leaving = weights(guest, destination_weights, outdegree.into())?;
-            let made = rank.dist_graph_create_adjacent(
+            rank.dist_graph_create_adjacent(
                 guest,
                 CommHandle(comm),
                 (&sources, arriving.as_deref()),
                 (&destinations, leaving.as_deref()),
-            )?;
-            guest.put_handle(newcomm, made)
+            )
         },
     )
 }

@@ -135,7 +135,7 @@ impl Local {
             .collect();
         let me = members.iter().position(|&r| r == comm.rank)?;
         let team_ranks = members.iter().map(|&r| world_ranks[r as usize]).collect();
-        let key = (comm.id, world_ranks[0]);
+        let key = (comm.id(), world_ranks[0]);
         let team = rank
             .world
             .teams
@@ -149,6 +149,11 @@ impl Local {
             leaders,
             worker,
         })
+    }
+
+    /// How many turns the caller has begun.
+    pub(crate) fn turns(&self) -> u32 {
+        self.place.turns()
     }
 
     /// Are all ranks of the communicator here?

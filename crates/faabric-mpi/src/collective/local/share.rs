@@ -1,7 +1,7 @@
 //! What members give each other in a turn, and how they take it.
 
 use super::team::{SMALL, Turn, Window};
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
 use crate::memory::{self, Addr, HostBuffer};
 use crate::op::Kernel;
 use crate::p2p::Data;
@@ -114,6 +114,21 @@ impl Window {
     }
 }
 
+/// The bytes of a contribution.
+fn part(offset: u64, len: u64) -> Range<usize> {
+    offset as usize..(offset + len) as usize
+}
+
+/// Members that pass different lengths choose different forms, and find less of each
+/// other's data than they should.
+#[cold]
+fn unlike() -> Error {
+    Error::new(
+        Class::TRUNCATE,
+        "the ranks of the communicator do not pass the same amount of data",
+    )
+}
+
 impl Turn<'_> {
     /// Puts the caller's contribution into its cell. `result` is where it wants what
     /// the others make of it, when they write it there.
@@ -156,15 +171,16 @@ impl Turn<'_> {
         offset: u64,
         out: &mut [u8],
     ) -> Result<()> {
-        let from = offset as usize;
+        let part = part(offset, out.len() as u64);
         match form {
             Form::Small => {
                 let mut bytes = [0; SMALL];
-                self.small(member, &mut bytes[..from + out.len()]);
-                out.copy_from_slice(&bytes[from..from + out.len()]);
+                self.small(member, bytes.get_mut(..part.end).ok_or_else(unlike)?);
+                out.copy_from_slice(&bytes[part]);
             }
             Form::Copied => {
-                out.copy_from_slice(&self.big(member).read().bytes[from..from + out.len()])
+                let big = self.big(member).read();
+                out.copy_from_slice(big.bytes.get(part).ok_or_else(unlike)?);
             }
             Form::Shown => {
                 if let Some(window) = &self.big(member).read().send {
@@ -190,17 +206,16 @@ impl Turn<'_> {
         }
         match form {
             Form::Small => {
+                let part = part(offset, len);
                 let mut bytes = [0; SMALL];
-                let bytes = &mut bytes[..(offset + len) as usize];
+                let bytes = bytes.get_mut(..part.end).ok_or_else(unlike)?;
                 self.small(member, bytes);
-                to.write(to_offset, &bytes[offset as usize..])
+                to.write(to_offset, &bytes[part])
             }
             Form::Copied => {
                 let big = self.big(member).read();
-                to.write(
-                    to_offset,
-                    &big.bytes[offset as usize..(offset + len) as usize],
-                )
+                let bytes = big.bytes.get(part(offset, len));
+                to.write(to_offset, bytes.ok_or_else(unlike)?)
             }
             Form::Shown => match &self.big(member).read().send {
                 Some(window) => window.copy_to(offset, len, to, to_offset),
@@ -274,7 +289,11 @@ impl Turn<'_> {
         } else {
             // Left before right: all who lock two go up the tree in this order.
             let mut left = self.big(left).write();
-            kernel(&mut left.bytes, &self.big(right).read().bytes);
+            let right = self.big(right).read();
+            if left.bytes.len() != right.bytes.len() {
+                return Err(unlike());
+            }
+            kernel(&mut left.bytes, &right.bytes);
         }
         Ok(())
     }

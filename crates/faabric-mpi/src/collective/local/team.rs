@@ -206,6 +206,12 @@ pub(crate) struct Place {
     safe: AtomicU32,
 }
 
+impl Place {
+    pub(super) fn turns(&self) -> u32 {
+        self.turn.load(Ordering::Relaxed)
+    }
+}
+
 /// One member's part in one turn. The steps of a turn follow each other in the
 /// caller's code; [`Turn::end`] must be the last.
 pub(super) struct Turn<'a> {

@@ -130,6 +130,95 @@ fn nonblocking_and_persistent_collectives_overlap() {
     }
 }
 
+/// As MPICH's errors/coll/noalias: the root alone sees its error, and calls again.
+#[test]
+fn a_call_with_a_wrong_argument_can_be_made_again() {
+    run_all_ways(3, |p| {
+        p.put_ints(SEND, &data(p.me, 0, 10));
+        let right = Collective::Reduce {
+            data: reduction(SEND, RECV, 10),
+            root: 0,
+        };
+        for blocking in [true, false] {
+            if p.me == 0 {
+                let wrong = Collective::Reduce {
+                    data: reduction(SEND, SEND, 10),
+                    root: 0,
+                };
+                let error = match blocking {
+                    true => p.rank.collective(&mut p.guest, WORLD, &wrong).unwrap_err(),
+                    false => p
+                        .rank
+                        .collective_start(&mut p.guest, WORLD, &wrong)
+                        .unwrap_err(),
+                };
+                assert_eq!(error.class, Class::BUFFER);
+            }
+            if blocking {
+                p.collective(&right);
+            } else {
+                let started = p.rank.collective_start(&mut p.guest, WORLD, &right);
+                p.rank.wait(&mut p.guest, &mut started.unwrap()).unwrap();
+            }
+            if p.me == 0 {
+                assert_eq!(p.ints(RECV, 10), sum_of(0..p.size, 10));
+            }
+        }
+    });
+}
+
+/// Different amounts of data are an error of the program, and nothing worse.
+#[test]
+fn ranks_that_pass_different_amounts_get_an_error() {
+    for (more, less) in [(100, 10), (1000, 10), (1000, 100), (20, 10)] {
+        run(2, |p| {
+            // The root's block is the shorter one: the other finds too little.
+            let count = if p.me == 0 { less } else { more };
+            let scatter = Collective::Scatter {
+                send: p.put_ints(SEND, &vec![1; less as usize]),
+                recv: p.put_ints(RECV, &vec![0; count as usize]),
+                root: 0,
+            };
+            let done = p.rank.collective(&mut p.guest, WORLD, &scatter);
+            assert!(
+                p.me == 0 || done.is_err() || more == 20,
+                "{more} and {less}"
+            );
+        });
+    }
+}
+
+#[test]
+fn persistent_collectives_start_in_any_order() {
+    run_all_ways(3, |p| {
+        let mut shown = data(9, 0, 500);
+        let root = p.put_ints(SEND, if p.me == 0 { &shown } else { &[0; 500] });
+        let bcast = Collective::Bcast {
+            buffer: root,
+            root: 0,
+        };
+        let first = p.rank.collective_init(WORLD, &bcast).unwrap();
+        let sum = Collective::Allreduce(reduction(SEND + 8000, RECV, 10));
+        p.put_ints(SEND + 8000, &data(p.me, 0, 10));
+        let second = p.rank.collective_init(WORLD, &sum).unwrap();
+        for round in 0..3 {
+            shown[0] = round;
+            if p.me == 0 {
+                p.put_ints(SEND, &shown);
+            }
+            let order = if p.me == 0 {
+                [first, second]
+            } else {
+                [second, first]
+            };
+            p.rank.startall(&mut p.guest, &order).unwrap();
+            p.rank.waitall(&mut p.guest, &mut order.clone()).unwrap();
+            assert_eq!(p.ints(SEND, 500), shown);
+            assert_eq!(p.ints(RECV, 10), sum_of(0..p.size, 10));
+        }
+    });
+}
+
 /// The root of a scatter does not wait for the others, who may come to the communicator
 /// when it has freed it already (MPICH's coll/coll4 hung on this).
 #[test]
