@@ -122,12 +122,12 @@ fn a_program_that_hoards_files_leaves_the_worker_its_connections() {
         Command::new("prlimit")
             .args(["--nofile=300:300", "--"])
             .arg(program.get_program())
-            .args(["run", "-n", "2", "--workers", "2"])
+            .args(["run", "-n", "1"])
             .arg(guest("program.c"))
             .arg("hoard")
             .env_remove("FAABRIC_PLANNER")
             .current_dir(folder.path()),
     )
     .expect_code(0);
-    assert_eq!(run.stdout.matches("no more").count(), 2, "{}", run.stdout);
+    assert!(run.stdout.ends_with("no more"), "{}", run.stdout);
 }
