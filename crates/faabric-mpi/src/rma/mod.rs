@@ -11,7 +11,7 @@
 //!                 '--- replies <-- link <----'
 //! ```
 //! - `window`, `create`, `shared`: the objects; `active`, `passive`: synchronisation.
-//! - Every rank has a [`Part`](part::Part) of each of its windows, found by the window's
+//! - Every rank has a [`Part`] of each of its windows, found by the window's
 //!   id; the target's thread is never needed to reach it.
 //!
 //! Invariant: whatever an origin asks for, nothing outside the target's window is
