@@ -1,16 +1,8 @@
 //! Clusters of real processes, and what happens when one of them fails.
 
-use crate::harness::{Cluster, Process, faabric, finish, guest, wait_until, wait_with_output};
-use std::process::Command;
-
-/// Sends `signal` (a name that kill(1) knows) to one process the test started.
-fn signal(process: u32, signal: &str) {
-    let status = Command::new("kill")
-        .args(["-s", signal, &process.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
+use crate::harness::{
+    Cluster, Process, faabric, finish, guest, signal, wait_until, wait_with_output,
+};
 
 #[test]
 fn a_job_runs_over_two_worker_processes() {

@@ -2,7 +2,7 @@
 
 use crate::harness::{faabric, guest, wait_until, wait_with_output};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 /// `faabric run` of a guest that has said "started".
 struct Running {
@@ -40,10 +40,7 @@ impl Running {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill")
-            .args(["-s", signal, &self.child.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
+        crate::harness::signal(self.child.id(), signal);
     }
 
     /// Waits for its end: the exit code, and what it said on stderr.

@@ -1,17 +1,8 @@
 //! Machines that freeze: processes stopped with SIGSTOP, for a while or for ever.
 
-use crate::harness::{Cluster, faabric, finish, guest, wait_until, wait_with_output};
-use std::process::{Command, Stdio};
+use crate::harness::{Cluster, faabric, finish, guest, signal, wait_until, wait_with_output};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// Sends `signal` to one process the test started.
-fn signal(process: u32, signal: &str) {
-    let status = Command::new("kill")
-        .args(["-s", signal, &process.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
 
 /// A cluster of two workers, one slot each, that waits `lease` for silent workers.
 fn cluster(lease: Duration) -> (Cluster, tempfile::TempDir) {

@@ -319,3 +319,13 @@ impl Cluster {
         });
     }
 }
+
+/// Sends `signal` (a name that kill(1) knows) to one process the test started. The
+/// shell's own `kill`: not every system has it as a program.
+pub(crate) fn signal(process: u32, signal: &str) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -s {signal} {process}")])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
