@@ -855,109 +855,41 @@ int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port
 
 WEAK int MPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm) { return PMPI_Comm_create_from_group(group, stringtag, info, errhandler, newcomm); }
 
-int PMPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup)
-{
-    return faabric_unsupported("MPI_Group_from_session_pset", MPI_COMM_SELF);
-}
-int MPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup) __attribute__((weak, alias("PMPI_Group_from_session_pset")));
+WEAK int MPI_Group_from_session_pset(MPI_Session session, const char *pset_name, MPI_Group *newgroup) { return PMPI_Group_from_session_pset(session, pset_name, newgroup); }
 
 WEAK int MPI_Intercomm_create_from_groups(MPI_Group local_group, int local_leader, MPI_Group remote_group, int remote_leader, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newintercomm) { return PMPI_Intercomm_create_from_groups(local_group, local_leader, remote_group, remote_leader, stringtag, info, errhandler, newintercomm); }
 
-int PMPI_Session_attach_buffer(MPI_Session session, void *buffer, int size)
-{
-    return faabric_unsupported("MPI_Session_attach_buffer", MPI_COMM_SELF);
-}
-int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size) __attribute__((weak, alias("PMPI_Session_attach_buffer")));
+WEAK int MPI_Session_attach_buffer(MPI_Session session, void *buffer, int size) { return PMPI_Session_attach_buffer(session, buffer, size); }
 
-int PMPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size)
-{
-    return faabric_unsupported("MPI_Session_attach_buffer_c", MPI_COMM_SELF);
-}
-int MPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size) __attribute__((weak, alias("PMPI_Session_attach_buffer_c")));
+WEAK int MPI_Session_attach_buffer_c(MPI_Session session, void *buffer, MPI_Count size) { return PMPI_Session_attach_buffer_c(session, buffer, size); }
 
-int PMPI_Session_call_errhandler(MPI_Session session, int errorcode)
-{
-    return faabric_unsupported("MPI_Session_call_errhandler", MPI_COMM_SELF);
-}
-int MPI_Session_call_errhandler(MPI_Session session, int errorcode) __attribute__((weak, alias("PMPI_Session_call_errhandler")));
+WEAK int MPI_Session_call_errhandler(MPI_Session session, int errorcode) { return PMPI_Session_call_errhandler(session, errorcode); }
 
-int PMPI_Session_create_errhandler(MPI_Session_errhandler_function *session_errhandler_fn, MPI_Errhandler *errhandler)
-{
-    return faabric_unsupported("MPI_Session_create_errhandler", MPI_COMM_SELF);
-}
-int MPI_Session_create_errhandler(MPI_Session_errhandler_function *session_errhandler_fn, MPI_Errhandler *errhandler) __attribute__((weak, alias("PMPI_Session_create_errhandler")));
+WEAK int MPI_Session_create_errhandler(MPI_Session_errhandler_function *session_errhandler_fn, MPI_Errhandler *errhandler) { return PMPI_Session_create_errhandler(session_errhandler_fn, errhandler); }
 
-int PMPI_Session_detach_buffer(MPI_Session session, void *buffer_addr, int *size)
-{
-    return faabric_unsupported("MPI_Session_detach_buffer", MPI_COMM_SELF);
-}
-int MPI_Session_detach_buffer(MPI_Session session, void *buffer_addr, int *size) __attribute__((weak, alias("PMPI_Session_detach_buffer")));
+WEAK int MPI_Session_detach_buffer(MPI_Session session, void *buffer_addr, int *size) { return PMPI_Session_detach_buffer(session, buffer_addr, size); }
 
-int PMPI_Session_detach_buffer_c(MPI_Session session, void *buffer_addr, MPI_Count *size)
-{
-    return faabric_unsupported("MPI_Session_detach_buffer_c", MPI_COMM_SELF);
-}
-int MPI_Session_detach_buffer_c(MPI_Session session, void *buffer_addr, MPI_Count *size) __attribute__((weak, alias("PMPI_Session_detach_buffer_c")));
+WEAK int MPI_Session_detach_buffer_c(MPI_Session session, void *buffer_addr, MPI_Count *size) { return PMPI_Session_detach_buffer_c(session, buffer_addr, size); }
 
-int PMPI_Session_finalize(MPI_Session *session)
-{
-    return faabric_unsupported("MPI_Session_finalize", MPI_COMM_SELF);
-}
-int MPI_Session_finalize(MPI_Session *session) __attribute__((weak, alias("PMPI_Session_finalize")));
+WEAK int MPI_Session_finalize(MPI_Session *session) { return PMPI_Session_finalize(session); }
 
-int PMPI_Session_flush_buffer(MPI_Session session)
-{
-    return faabric_unsupported("MPI_Session_flush_buffer", MPI_COMM_SELF);
-}
-int MPI_Session_flush_buffer(MPI_Session session) __attribute__((weak, alias("PMPI_Session_flush_buffer")));
+WEAK int MPI_Session_flush_buffer(MPI_Session session) { return PMPI_Session_flush_buffer(session); }
 
-int PMPI_Session_get_errhandler(MPI_Session session, MPI_Errhandler *errhandler)
-{
-    return faabric_unsupported("MPI_Session_get_errhandler", MPI_COMM_SELF);
-}
-int MPI_Session_get_errhandler(MPI_Session session, MPI_Errhandler *errhandler) __attribute__((weak, alias("PMPI_Session_get_errhandler")));
+WEAK int MPI_Session_get_errhandler(MPI_Session session, MPI_Errhandler *errhandler) { return PMPI_Session_get_errhandler(session, errhandler); }
 
-int PMPI_Session_get_info(MPI_Session session, MPI_Info *info_used)
-{
-    return faabric_unsupported("MPI_Session_get_info", MPI_COMM_SELF);
-}
-int MPI_Session_get_info(MPI_Session session, MPI_Info *info_used) __attribute__((weak, alias("PMPI_Session_get_info")));
+WEAK int MPI_Session_get_info(MPI_Session session, MPI_Info *info_used) { return PMPI_Session_get_info(session, info_used); }
 
-int PMPI_Session_get_nth_pset(MPI_Session session, MPI_Info info, int n, int *pset_len, char *pset_name)
-{
-    return faabric_unsupported("MPI_Session_get_nth_pset", MPI_COMM_SELF);
-}
-int MPI_Session_get_nth_pset(MPI_Session session, MPI_Info info, int n, int *pset_len, char *pset_name) __attribute__((weak, alias("PMPI_Session_get_nth_pset")));
+WEAK int MPI_Session_get_nth_pset(MPI_Session session, MPI_Info info, int n, int *pset_len, char *pset_name) { return PMPI_Session_get_nth_pset(session, info, n, pset_len, pset_name); }
 
-int PMPI_Session_get_num_psets(MPI_Session session, MPI_Info info, int *npset_names)
-{
-    return faabric_unsupported("MPI_Session_get_num_psets", MPI_COMM_SELF);
-}
-int MPI_Session_get_num_psets(MPI_Session session, MPI_Info info, int *npset_names) __attribute__((weak, alias("PMPI_Session_get_num_psets")));
+WEAK int MPI_Session_get_num_psets(MPI_Session session, MPI_Info info, int *npset_names) { return PMPI_Session_get_num_psets(session, info, npset_names); }
 
-int PMPI_Session_get_pset_info(MPI_Session session, const char *pset_name, MPI_Info *info)
-{
-    return faabric_unsupported("MPI_Session_get_pset_info", MPI_COMM_SELF);
-}
-int MPI_Session_get_pset_info(MPI_Session session, const char *pset_name, MPI_Info *info) __attribute__((weak, alias("PMPI_Session_get_pset_info")));
+WEAK int MPI_Session_get_pset_info(MPI_Session session, const char *pset_name, MPI_Info *info) { return PMPI_Session_get_pset_info(session, pset_name, info); }
 
-int PMPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request)
-{
-    return faabric_unsupported("MPI_Session_iflush_buffer", MPI_COMM_SELF);
-}
-int MPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request) __attribute__((weak, alias("PMPI_Session_iflush_buffer")));
+WEAK int MPI_Session_iflush_buffer(MPI_Session session, MPI_Request *request) { return PMPI_Session_iflush_buffer(session, request); }
 
-int PMPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session)
-{
-    return faabric_unsupported("MPI_Session_init", MPI_COMM_SELF);
-}
-int MPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session) __attribute__((weak, alias("PMPI_Session_init")));
+WEAK int MPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *session) { return PMPI_Session_init(info, errhandler, session); }
 
-int PMPI_Session_set_errhandler(MPI_Session session, MPI_Errhandler errhandler)
-{
-    return faabric_unsupported("MPI_Session_set_errhandler", MPI_COMM_SELF);
-}
-int MPI_Session_set_errhandler(MPI_Session session, MPI_Errhandler errhandler) __attribute__((weak, alias("PMPI_Session_set_errhandler")));
+WEAK int MPI_Session_set_errhandler(MPI_Session session, MPI_Errhandler errhandler) { return PMPI_Session_set_errhandler(session, errhandler); }
 
 WEAK int MPI_Accumulate(const void *origin_addr, int origin_count, MPI_Datatype origin_datatype, int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype, MPI_Op op, MPI_Win win) { return PMPI_Accumulate(origin_addr, origin_count, origin_datatype, target_rank, target_disp, target_count, target_datatype, op, win); }
 

@@ -47,14 +47,19 @@ fn abort_ends_every_rank_with_its_code() {
 
 #[test]
 fn a_rank_that_leaves_without_finalize_fails_the_job_and_nobody_hangs() {
-    let failed = finish(
-        faabric()
-            .args(["run", "-n", "3"])
-            .arg(guest("endings.c"))
-            .arg("leave"),
-    );
-    assert_ne!(failed.code, 0);
-    assert!(failed.stderr.contains("MPI_Finalize"), "{}", failed.stderr);
+    for (way, missing) in [
+        ("leave", "MPI_Finalize"),
+        ("leave-session", "MPI_Session_finalize"),
+    ] {
+        let failed = finish(
+            faabric()
+                .args(["run", "-n", "3"])
+                .arg(guest("endings.c"))
+                .arg(way),
+        );
+        assert_ne!(failed.code, 0);
+        assert!(failed.stderr.contains(missing), "{}", failed.stderr);
+    }
 }
 
 #[test]

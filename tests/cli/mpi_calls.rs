@@ -1,5 +1,5 @@
-//! What the MPI ABI promises a C program, call by call: `tests/guest/mpi_calls.c`, and
-//! `tests/guest/rma.c` for one-sided communication.
+//! What the MPI ABI promises a C program, call by call: `tests/guest/mpi_calls.c`,
+//! `tests/guest/rma.c` for one-sided communication, `tests/guest/sessions.c`.
 
 use crate::harness::{faabric, finish, guest};
 
@@ -11,6 +11,11 @@ fn every_kind_of_call_does_what_the_standard_says() {
 #[test]
 fn windows_work_within_a_worker_and_between_two() {
     no_failures("rma.c");
+}
+
+#[test]
+fn sessions_need_no_world() {
+    no_failures("sessions.c");
 }
 
 /// Runs a program that counts what is wrong, on one worker and on two.

@@ -7,6 +7,10 @@
 __attribute__((noinline)) void fall_over(void) { __builtin_trap(); }
 
 int main(int argc, char **argv) {
+    if (!strcmp(argv[1], "leave-session")) {
+        MPI_Session session;
+        return MPI_Session_init(MPI_INFO_NULL, MPI_ERRORS_RETURN, &session);
+    }
     MPI_Init(&argc, &argv);
     int rank, byte = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

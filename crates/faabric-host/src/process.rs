@@ -151,7 +151,8 @@ fn rank_of(
 /// Ends the job with the rank, unless the rank ended as MPI wants it: the other ranks
 /// would wait for it for ever.
 fn leave_job(rank: &Rank, reason: Reason) -> Reason {
-    if rank.finalized() || (reason.code == 0 && !rank.initialized()) {
+    let missing = rank.unfinished();
+    if missing.is_none() && (reason.code == 0 || rank.used()) {
         return reason;
     }
     let me = rank.world_rank();
@@ -159,7 +160,8 @@ fn leave_job(rank: &Rank, reason: Reason) -> Reason {
         Reason {
             code: NO_FINALIZE,
             text: Some(format!(
-                "{me} ended without calling MPI_Finalize, so the job cannot go on"
+                "{me} ended without calling {}, so the job cannot go on",
+                missing.unwrap_or("MPI_Finalize")
             )),
         }
     } else {

@@ -4,21 +4,32 @@
 //! be delivered at once is the worker's own. A program that gets by with its buffer
 //! under the standard's model gets by here, and one that does not is told so.
 //!
-//! A process has a buffer, and each communicator may have one of its own, which then
-//! serves the sends on it.
+//! A process has a buffer; a session may have one for its communicators, and each
+//! communicator one of its own. The nearest one that is attached serves a send.
 
 use crate::abi;
 use crate::comm::{Comm, Context};
 use crate::data::View;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
-use crate::handle::{CommHandle, RequestHandle};
+use crate::handle::{CommHandle, RequestHandle, SessionHandle};
 use crate::p2p::{Mode, Started};
 use crate::progress::Operation;
 use crate::rank::Rank;
 use crate::request::{Completion, Kind, Outcome};
 use parking_lot::Mutex;
 use std::sync::Arc;
+
+/// What a buffer for buffered sends can be attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attachable {
+    /// `MPI_Buffer_...`.
+    Process,
+    /// `MPI_Comm_..._buffer`.
+    Comm(CommHandle),
+    /// `MPI_Session_..._buffer`.
+    Session(SessionHandle),
+}
 
 /// What is attached, and what of it is in use.
 #[derive(Debug, Default)]
@@ -35,18 +46,18 @@ struct State {
 }
 
 impl Rank {
-    /// `MPI_Buffer_attach`, or `MPI_Comm_attach_buffer` to `comm`. An address of
+    /// `MPI_Buffer_attach`, `MPI_Comm_attach_buffer`, `MPI_Session_attach_buffer`. An address of
     /// `MPI_BUFFER_AUTOMATIC` has no bound.
     ///
     /// # Errors
     /// `MPI_ERR_BUFFER` when one is attached already, `MPI_ERR_ARG` for a negative size;
-    /// `MPI_ERR_COMM`.
-    pub fn buffer_attach(&self, comm: Option<CommHandle>, addr: u32, size: i64) -> Result<()> {
+    /// `MPI_ERR_COMM`, `MPI_ERR_SESSION`.
+    pub fn buffer_attach(&self, to: Attachable, addr: u32, size: i64) -> Result<()> {
         self.check_active("MPI_Buffer_attach")?;
         if size < 0 {
             return Err(Error::new(Class::ARG, format!("size: {size} is negative")));
         }
-        let buffer = self.buffer_of(comm)?;
+        let buffer = self.buffer_of(to)?;
         let mut state = buffer.state.lock();
         if state.attached.is_some() {
             return Err(Error::new(
@@ -58,49 +69,41 @@ impl Rank {
         Ok(())
     }
 
-    /// `MPI_Buffer_detach`, or `MPI_Comm_detach_buffer` of `comm`: waits until every
-    /// message in the buffer is delivered. Gives the address and the size that were
+    /// `MPI_Buffer_detach` and its siblings: waits until every message
+    /// in the buffer is delivered. Gives the address and the size that were
     /// attached; address 0 and size 0 if none was.
     ///
     /// # Errors
     /// When the job ends meanwhile; `MPI_ERR_COMM`.
-    pub fn buffer_detach(
-        &self,
-        guest: &mut dyn Guest,
-        comm: Option<CommHandle>,
-    ) -> Result<(u32, i64)> {
-        self.buffer_flush(guest, comm)?;
-        let buffer = self.buffer_of(comm)?;
+    pub fn buffer_detach(&self, guest: &mut dyn Guest, to: Attachable) -> Result<(u32, i64)> {
+        self.buffer_flush(guest, to)?;
+        let buffer = self.buffer_of(to)?;
         let attached = buffer.state.lock().attached.take();
         Ok(attached.unwrap_or((0, 0)))
     }
 
-    /// `MPI_Buffer_flush`, or `MPI_Comm_flush_buffer` of `comm`: waits until every message
-    /// in the buffer is delivered.
+    /// `MPI_Buffer_flush` and its siblings: waits until every message in
+    /// the buffer is delivered.
     ///
     /// # Errors
     /// When the job ends meanwhile; `MPI_ERR_COMM`.
-    pub fn buffer_flush(&self, guest: &mut dyn Guest, comm: Option<CommHandle>) -> Result<()> {
+    pub fn buffer_flush(&self, guest: &mut dyn Guest, to: Attachable) -> Result<()> {
         self.check_active("MPI_Buffer_flush")?;
-        let buffer = self.buffer_of(comm)?;
+        let buffer = self.buffer_of(to)?;
         self.wait_delivered(guest, &buffer)
     }
 
-    /// `MPI_Buffer_iflush`, or `MPI_Comm_iflush_buffer` of `comm`: the request ends when
-    /// every message that is in the buffer now is delivered.
+    /// `MPI_Buffer_iflush` and its siblings: the request ends when every
+    /// message that is in the buffer now is delivered.
     ///
     /// # Errors
-    /// `MPI_ERR_COMM`.
-    pub fn buffer_iflush(
-        &self,
-        guest: &mut dyn Guest,
-        comm: Option<CommHandle>,
-    ) -> Result<RequestHandle> {
+    /// `MPI_ERR_COMM`, `MPI_ERR_SESSION`.
+    pub fn buffer_iflush(&self, guest: &mut dyn Guest, to: Attachable) -> Result<RequestHandle> {
         self.check_active("MPI_Buffer_iflush")?;
-        let under_way = self.buffer_of(comm)?.under_way();
-        let on = match comm {
-            Some(comm) => self.comm(comm)?.into_owned(),
-            None => self.comm_world().clone(),
+        let under_way = self.buffer_of(to)?.under_way();
+        let on = match to {
+            Attachable::Comm(comm) => self.comm(comm)?.into_owned(),
+            Attachable::Process | Attachable::Session(_) => self.comm_world().clone(),
         };
         let completion = self.start_operation(guest, Box::new(Flush { under_way }));
         self.request(on, Started::Pending(completion), Kind::Operation)
@@ -109,11 +112,18 @@ impl Rank {
     /// Waits until every message in the buffers of the process and of its communicators
     /// is delivered.
     pub(crate) fn flush_all(&self, guest: &mut dyn Guest) -> Result<()> {
-        let mut buffers = vec![self.buffer_of(None)?];
+        let mut buffers = vec![self.send_buffer.clone()];
         let own = [abi::MPI_COMM_WORLD, abi::MPI_COMM_SELF].map(CommHandle);
         for comm in own {
-            buffers.push(self.buffer_of(Some(comm))?);
+            buffers.push(self.buffer_of(Attachable::Comm(comm))?);
         }
+        let sessions = self.sessions.lock();
+        buffers.extend(
+            sessions
+                .iter()
+                .map(|(_, session)| session.send_buffer.clone()),
+        );
+        drop(sessions);
         let others = self.comms.lock();
         buffers.extend(others.iter().map(|(_, comm)| comm.send_buffer.clone()));
         drop(others);
@@ -122,7 +132,7 @@ impl Rank {
             .try_for_each(|buffer| self.wait_delivered(guest, buffer))
     }
 
-    fn wait_delivered(&self, guest: &mut dyn Guest, buffer: &SendBuffer) -> Result<()> {
+    pub(crate) fn wait_delivered(&self, guest: &mut dyn Guest, buffer: &SendBuffer) -> Result<()> {
         let under_way = buffer.under_way();
         for completion in under_way {
             self.wait_for(guest, || completion.result())??;
@@ -130,10 +140,24 @@ impl Rank {
         Ok(())
     }
 
-    fn buffer_of(&self, comm: Option<CommHandle>) -> Result<Arc<SendBuffer>> {
-        match comm {
-            None => Ok(self.send_buffer.clone()),
-            Some(comm) => Ok(self.comm(comm)?.send_buffer.clone()),
+    fn buffer_of(&self, to: Attachable) -> Result<Arc<SendBuffer>> {
+        match to {
+            Attachable::Process => Ok(self.send_buffer.clone()),
+            Attachable::Comm(comm) => Ok(self.comm(comm)?.send_buffer.clone()),
+            Attachable::Session(session) => self.session(session, |s| s.send_buffer.clone()),
+        }
+    }
+
+    /// The buffer that serves the sends on `comm`.
+    fn buffer_for(&self, comm: &Comm) -> Arc<SendBuffer> {
+        if comm.send_buffer.is_attached() {
+            return comm.send_buffer.clone();
+        }
+        let session = comm.group.session();
+        let of_session = session.map(|session| self.buffer_of(Attachable::Session(session)));
+        match of_session {
+            Some(Ok(buffer)) if buffer.is_attached() => buffer,
+            _ => self.send_buffer.clone(),
         }
     }
 
@@ -147,10 +171,7 @@ impl Rank {
     ) -> Result<Started> {
         let len = view.check()?;
         let needed = len + abi::MPI_BSEND_OVERHEAD as u64;
-        let buffer = match comm.send_buffer.is_attached() {
-            true => &comm.send_buffer,
-            false => &self.send_buffer,
-        };
+        let buffer = self.buffer_for(comm);
         buffer.reserve(needed)?;
         let data = self.copy_of(&view)?;
         let context = Context::PointToPoint;

@@ -6,6 +6,7 @@
 use crate::abi;
 use crate::agree::{self, TAG};
 use crate::attribute::Attributes;
+use crate::bsend::Attachable;
 use crate::comm::Comm;
 use crate::error::{Class, Error, Result};
 use crate::group::Group;
@@ -239,7 +240,8 @@ impl Rank {
             return Ok(None);
         }
         let (id, choices) = choices(&table).ok_or_else(garbled)?;
-        let group = Arc::new(Group::new(of_color(&choices, color)));
+        let group = Group::new(of_color(&choices, color)).of_session(comm.group.session());
+        let group = Arc::new(group);
         let me = group.rank_of(self.world_rank).ok_or_else(garbled)?;
         // Groups of one split have no rank in common, but in an intercommunicator both
         // sides of a color must have the same id, and each color one of its own.
@@ -312,7 +314,7 @@ impl Rank {
             ));
         }
         self.delete_all_attributes(guest, *comm)?;
-        self.buffer_detach(guest, Some(*comm))?;
+        self.buffer_detach(guest, Attachable::Comm(*comm))?;
         let freed = self.comms.lock().remove(*comm);
         let freed = freed.ok_or_else(|| unknown(Class::COMM, "comm", *comm, abi::MPI_COMM_NULL))?;
         self.release_errhandler(ErrhandlerHandle(freed.settings.lock().errhandler));

@@ -147,6 +147,10 @@ impl Rank {
                 Ok(found) => return Ok((found.comm.settings.lock().errhandler, win.raw())),
                 Err(_) => CommHandle(abi::MPI_COMM_NULL),
             },
+            On::Session(session) => match self.errhandler_of_session(session) {
+                Ok(found) => return Ok((found.raw(), session.raw())),
+                Err(_) => CommHandle(abi::MPI_COMM_NULL),
+            },
             On::File(fh) => return Ok((self.errhandler_of_file(fh), fh.raw())),
             On::Comm(comm) => comm,
         };

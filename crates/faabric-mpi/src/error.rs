@@ -1,6 +1,6 @@
 //! What an MPI call can fail with.
 
-use crate::handle::{CommHandle, ErrhandlerHandle, FileHandle, WinHandle};
+use crate::handle::{CommHandle, ErrhandlerHandle, FileHandle, SessionHandle, WinHandle};
 use crate::memory::OutOfBounds;
 use std::fmt;
 
@@ -129,6 +129,8 @@ pub enum On {
     Win(WinHandle),
     /// That of a file, or `MPI_FILE_NULL` for calls on files that have none.
     File(FileHandle),
+    /// That of a session.
+    Session(SessionHandle),
     /// This one, which no object has yet.
     Handler(ErrhandlerHandle),
 }
@@ -148,6 +150,12 @@ impl From<FileHandle> for On {
 impl From<ErrhandlerHandle> for On {
     fn from(handler: ErrhandlerHandle) -> On {
         On::Handler(handler)
+    }
+}
+
+impl From<SessionHandle> for On {
+    fn from(session: SessionHandle) -> On {
+        On::Session(session)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::abi;
 use crate::error::{Class, Error, Result};
+use crate::handle::SessionHandle;
 use std::sync::OnceLock;
 
 /// Groups up to this size are searched; larger ones get an index when first asked.
@@ -11,6 +12,8 @@ const SEARCHED: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     members: Vec<u32>,
+    /// The session that it is derived from; none for those of `MPI_COMM_WORLD`.
+    session: Option<SessionHandle>,
     /// (world rank, rank) sorted by world rank.
     index: OnceLock<Vec<(u32, u32)>>,
 }
@@ -40,8 +43,21 @@ impl Group {
     pub fn new(members: Vec<u32>) -> Group {
         Group {
             members,
+            session: None,
             index: OnceLock::new(),
         }
+    }
+
+    /// The same, derived from what is of this session.
+    #[must_use]
+    pub(crate) fn of_session(mut self, session: Option<SessionHandle>) -> Group {
+        self.session = session;
+        self
+    }
+
+    /// The session that it is derived from, if any.
+    pub(crate) fn session(&self) -> Option<SessionHandle> {
+        self.session
     }
 
     /// How many ranks it has.
@@ -90,21 +106,22 @@ impl Group {
     #[must_use]
     pub fn union(&self, other: &Group) -> Group {
         let more = other.members.iter().filter(|&&m| !self.contains(m));
-        Group::new(self.members.iter().chain(more).copied().collect())
+        let members = self.members.iter().chain(more).copied().collect();
+        Group::new(members).of_session(self.session.or(other.session))
     }
 
     /// `MPI_Group_intersection`, in this group's order.
     #[must_use]
     pub fn intersection(&self, other: &Group) -> Group {
         let both = self.members.iter().filter(|&&m| other.contains(m));
-        Group::new(both.copied().collect())
+        Group::new(both.copied().collect()).of_session(self.session)
     }
 
     /// `MPI_Group_difference`, in this group's order.
     #[must_use]
     pub fn difference(&self, other: &Group) -> Group {
         let rest = self.members.iter().filter(|&&m| !other.contains(m));
-        Group::new(rest.copied().collect())
+        Group::new(rest.copied().collect()).of_session(self.session)
     }
 
     /// `MPI_Group_incl`: these ranks, in this order.
@@ -117,7 +134,7 @@ impl Group {
             .iter()
             .map(|&rank| self.take(rank, &mut taken))
             .collect::<Result<_>>()?;
-        Ok(Group::new(members))
+        Ok(Group::new(members).of_session(self.session))
     }
 
     /// `MPI_Group_excl`: all but these ranks.
@@ -130,7 +147,8 @@ impl Group {
             self.take(rank, &mut taken)?;
         }
         let rest = self.members.iter().zip(taken).filter(|(_, taken)| !taken);
-        Ok(Group::new(rest.map(|(&m, _)| m).collect()))
+        let members = rest.map(|(&m, _)| m).collect();
+        Ok(Group::new(members).of_session(self.session))
     }
 
     /// `MPI_Group_range_incl`.

@@ -163,7 +163,7 @@ impl Rank {
         } else {
             [theirs, mine].concat()
         };
-        let group = Arc::new(Group::new(members));
+        let group = Arc::new(Group::new(members).of_session(comm.group.session()));
         let me = group.rank_of(self.world_rank).ok_or_else(garbled)?;
         let new = Comm::new(id, group, me);
         self.install(&comm, new, Attributes::default(), Info::default())

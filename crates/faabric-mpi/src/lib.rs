@@ -54,6 +54,7 @@ mod quick;
 mod rank;
 mod remote;
 mod request;
+mod session;
 mod status;
 mod wait;
 mod world;
@@ -61,6 +62,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use bsend::Attachable;
 pub use collective::Collective;
 pub use error::{Class, Error, On, Result};
 pub use from_group::Attached;

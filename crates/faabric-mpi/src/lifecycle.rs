@@ -3,20 +3,22 @@
 //! ```text
 //!   before --Init--> active --Finalize--> finalized
 //! ```
-//! Calls that communicate or make objects are allowed only while active.
+//! That is the world model; sessions ([`crate::session`]) can be open before, meanwhile
+//! and afterwards. Calls that communicate or make objects are allowed while one of the
+//! two is active, and on `MPI_COMM_WORLD` and `MPI_COMM_SELF` while the world is.
 
 use crate::abi;
 use crate::comm::{Comm, Context};
 use crate::data::Data;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
-use crate::handle::CommHandle;
+use crate::handle::{CommHandle, Handle};
 use crate::memory::{Addr, HostBuffer};
 use crate::rank::Rank;
 use crate::request::Completion;
 use parking_lot::Mutex;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;
 
@@ -28,6 +30,12 @@ const FINALIZED: u8 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Phase {
     now: AtomicU8,
+    /// Sessions that are open.
+    sessions: AtomicU32,
+    /// Those, and the world while it is active.
+    open: AtomicU32,
+    /// Whether anything ever was open.
+    used: AtomicBool,
     /// The thread that called `MPI_Init`, and the thread level it got.
     main: OnceLock<(ThreadId, i32)>,
     /// Operations whose requests were freed while they were under way.
@@ -66,6 +74,7 @@ impl Rank {
         {
             return Err(Error::new(Class::OTHER, "MPI_Init was called already"));
         }
+        self.open();
         let _ = self.phase.main.set((std::thread::current().id(), required));
         Ok(required)
     }
@@ -84,8 +93,7 @@ impl Rank {
         self.phase.now.load(Ordering::Acquire) != BEFORE
     }
 
-    /// `MPI_Finalized`. A process that ends while this is false and
-    /// [`Rank::initialized`] is true has broken the rules.
+    /// `MPI_Finalized`.
     #[must_use]
     pub fn finalized(&self) -> bool {
         self.phase.now.load(Ordering::Acquire) == FINALIZED
@@ -96,7 +104,7 @@ impl Rank {
     /// # Errors
     /// Before `MPI_Init` and after `MPI_Finalize`.
     pub fn query_thread(&self) -> Result<i32> {
-        self.check_active("MPI_Query_thread")?;
+        self.check_world("MPI_Query_thread")?;
         Ok(self
             .phase
             .main
@@ -109,7 +117,7 @@ impl Rank {
     /// # Errors
     /// Before `MPI_Init` and after `MPI_Finalize`.
     pub fn is_thread_main(&self) -> Result<bool> {
-        self.check_active("MPI_Is_thread_main")?;
+        self.check_world("MPI_Is_thread_main")?;
         let me = std::thread::current().id();
         Ok(self.phase.main.get().is_some_and(|&(main, _)| main == me))
     }
@@ -120,9 +128,58 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_OTHER` when MPI is not active; what a callback returned.
     pub fn finalize(&self, guest: &mut dyn Guest) -> Result<()> {
-        self.check_active("MPI_Finalize")?;
+        self.check_world("MPI_Finalize")?;
         self.delete_all_attributes(guest, CommHandle(abi::MPI_COMM_SELF))?;
         self.flush_all(guest)?;
+        if !self.has_sessions() {
+            self.settle(guest)?;
+        }
+        self.meet_all(guest)?;
+        self.phase.now.store(FINALIZED, Ordering::Release);
+        self.close();
+        Ok(())
+    }
+
+    /// A session begins.
+    pub(crate) fn open_session(&self) {
+        self.phase.sessions.fetch_add(1, Ordering::AcqRel);
+        self.open();
+    }
+
+    /// A session ends, and has nothing under way in its buffer.
+    pub(crate) fn close_session(&self, guest: &mut dyn Guest) -> Result<()> {
+        self.phase.sessions.fetch_sub(1, Ordering::AcqRel);
+        if self.close() {
+            self.flush_all(guest)?;
+            self.settle(guest)?;
+        }
+        Ok(())
+    }
+
+    fn has_sessions(&self) -> bool {
+        self.phase.sessions.load(Ordering::Acquire) > 0
+    }
+
+    /// The world or a session begins. A rank counts as one that competes for cores until
+    /// all it had open is closed.
+    fn open(&self) {
+        let first = self.phase.open.fetch_add(1, Ordering::AcqRel) == 0;
+        if first && self.phase.used.swap(true, Ordering::AcqRel) {
+            self.world.join();
+        }
+    }
+
+    /// The world or a session ends; true if it was the last.
+    fn close(&self) -> bool {
+        let last = self.phase.open.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            self.world.leave();
+        }
+        last
+    }
+
+    /// Waits for operations whose requests were freed.
+    fn settle(&self, guest: &mut dyn Guest) -> Result<()> {
         let detached = std::mem::take(&mut *self.phase.detached.lock());
         for completion in detached {
             // A receive that nothing was sent to cannot keep the program from ending.
@@ -130,10 +187,26 @@ impl Rank {
                 self.wait_for(guest, || completion.is_complete().then_some(()))?;
             }
         }
-        self.meet_all(guest)?;
-        self.phase.now.store(FINALIZED, Ordering::Release);
-        self.world.leave();
         Ok(())
+    }
+
+    /// The call that is missing: a process must not end before it. None if it made it,
+    /// or never began.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<&'static str> {
+        if self.initialized() && !self.finalized() {
+            Some("MPI_Finalize")
+        } else if self.has_sessions() {
+            Some("MPI_Session_finalize")
+        } else {
+            None
+        }
+    }
+
+    /// Whether the process ever began with MPI, by `MPI_Init` or a session.
+    #[must_use]
+    pub fn used(&self) -> bool {
+        self.phase.used.load(Ordering::Acquire)
     }
 
     fn withdrawn(&self, completion: &Arc<Completion>) -> bool {
@@ -188,8 +261,16 @@ impl Rank {
         self.world.worker_of(self.world_rank()).unwrap_or("")
     }
 
-    /// Fails unless MPI is active; `call` is what the guest called.
+    /// Fails unless the world or a session is active; `call` is what the guest called.
     pub(crate) fn check_active(&self, call: &str) -> Result<()> {
+        match self.phase.now.load(Ordering::Acquire) == ACTIVE || self.has_sessions() {
+            true => Ok(()),
+            false => self.check_world(call),
+        }
+    }
+
+    /// Fails unless the world is active.
+    fn check_world(&self, call: &str) -> Result<()> {
         match self.phase.now.load(Ordering::Acquire) {
             ACTIVE => Ok(()),
             BEFORE => Err(Error::new(
@@ -205,7 +286,19 @@ impl Rank {
 
     /// The communicator of a call that communicates.
     pub(crate) fn active_comm(&self, handle: CommHandle) -> Result<Cow<'_, Arc<Comm>>> {
-        self.check_active("a communication call")?;
+        if self.phase.now.load(Ordering::Acquire) != ACTIVE {
+            self.check_without_world(handle)?;
+        }
         self.comm(handle)
+    }
+
+    /// Outside of the world, only what sessions made can communicate.
+    #[cold]
+    fn check_without_world(&self, handle: CommHandle) -> Result<()> {
+        let of_world = matches!(handle.raw(), abi::MPI_COMM_WORLD | abi::MPI_COMM_SELF);
+        match of_world || !self.has_sessions() {
+            true => self.check_world("a communication call"),
+            false => Ok(()),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Class, Error, Result};
 use crate::group::Group;
 use crate::handle::{
     CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, MessageHandle, RequestHandle,
-    Table, TypeHandle, WinHandle,
+    SessionHandle, Table, TypeHandle, WinHandle,
 };
 use crate::info::Info;
 use crate::lifecycle::Phase;
@@ -25,6 +25,7 @@ use crate::probe::Matched;
 use crate::progress::Operations;
 use crate::request::Request;
 use crate::rma::Window;
+use crate::session::Session;
 use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -66,6 +67,7 @@ pub struct Rank {
     pub(crate) error_codes: Mutex<ErrorCodes>,
     pub(crate) infos: Mutex<Table<InfoHandle, Info>>,
     pub(crate) windows: Mutex<Table<WinHandle, Arc<Window>>>,
+    pub(crate) sessions: Mutex<Table<SessionHandle, Session>>,
     pub(crate) keyvals: Keyvals,
     pub(crate) operations: Operations,
     /// Reduction operations that the program created.
@@ -134,6 +136,7 @@ impl Rank {
             error_codes: Mutex::default(),
             infos: Mutex::default(),
             windows: Mutex::default(),
+            sessions: Mutex::default(),
             keyvals: Keyvals::default(),
             operations: Operations::default(),
             ops: crate::collective::Ops::default(),

@@ -44,7 +44,8 @@ impl Rank {
         let comm = self.intra(comm)?;
         let cart = Cart::new(dims, periodic, comm.size())?;
         let members = comm.group.members().iter().take(cart.size() as usize);
-        let group = Arc::new(Group::new(members.copied().collect()));
+        let group = Group::new(members.copied().collect()).of_session(comm.group.session());
+        let group = Arc::new(group);
         self.with_topology(guest, &comm, group, Topology::Cart(cart))
     }
 
@@ -96,7 +97,8 @@ impl Rank {
         let comm = self.intra(comm)?;
         let graph = Graph::new(index, edges, comm.size())?;
         let members = comm.group.members().iter().take(graph.nodes() as usize);
-        let group = Arc::new(Group::new(members.copied().collect()));
+        let group = Group::new(members.copied().collect()).of_session(comm.group.session());
+        let group = Arc::new(group);
         if group.size() == 0 {
             return Ok(NULL);
         }

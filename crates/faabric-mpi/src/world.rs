@@ -238,6 +238,11 @@ impl World {
         self.linger(look)
     }
 
+    /// A local rank begins with MPI again, after it had left.
+    pub(crate) fn join(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A local rank is done with MPI: it no longer competes for cores.
     pub(crate) fn leave(&self) {
         self.live.fetch_sub(1, Ordering::Relaxed);

@@ -10,6 +10,7 @@ mod partitioned;
 mod quick;
 mod requests;
 mod rma;
+mod sessions;
 
 use crate::abi;
 use crate::error::{Class, Error, Result, Trap};

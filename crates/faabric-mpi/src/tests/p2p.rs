@@ -24,7 +24,9 @@ fn every_size_arrives_whole_in_every_mode() {
             for mode in [Standard, Synchronous, Ready, Buffered] {
                 if p.me == 0 {
                     if mode == Buffered {
-                        p.rank.buffer_attach(None, 64, len as i64 + 512).unwrap();
+                        p.rank
+                            .buffer_attach(crate::Attachable::Process, 64, len as i64 + 512)
+                            .unwrap();
                     }
                     let buffer = p.put(8, &pattern(len, i));
                     p.rank
@@ -32,7 +34,9 @@ fn every_size_arrives_whole_in_every_mode() {
                         .unwrap();
                     if mode == Buffered {
                         p.put(8, &vec![0xee; len]);
-                        p.rank.buffer_detach(&mut p.guest, None).unwrap();
+                        p.rank
+                            .buffer_detach(&mut p.guest, crate::Attachable::Process)
+                            .unwrap();
                     }
                 } else {
                     let buffer = span(16, len + 5);

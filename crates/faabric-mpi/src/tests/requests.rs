@@ -1,6 +1,7 @@
 //! Requests, probes and persistent operations.
 
 use super::*;
+use crate::Attachable;
 use crate::completion::NULL;
 use crate::generalized::Callbacks;
 use crate::handle::RequestHandle;
@@ -178,7 +179,9 @@ fn what_is_not_matched_can_be_cancelled() {
         let mut receive = p.rank.irecv(&span(0, 8), from(1, 1)).unwrap();
         p.rank.cancel(&mut p.guest, receive).unwrap();
         assert!(p.rank.wait(&mut p.guest, &mut receive).unwrap().cancelled);
-        p.rank.buffer_attach(None, 8, 1 << 20).unwrap();
+        p.rank
+            .buffer_attach(Attachable::Process, 8, 1 << 20)
+            .unwrap();
         for len in [0, 8, 5000, 60_000, 200_000] {
             let data = p.put(0, &vec![0; len]);
             for mode in [Standard, Synchronous, Buffered, Ready] {
@@ -193,7 +196,9 @@ fn what_is_not_matched_can_be_cancelled() {
                 assert!(status.cancelled, "persistent, {mode:?} of {len}");
             }
         }
-        p.rank.buffer_detach(&mut p.guest, None).unwrap();
+        p.rank
+            .buffer_detach(&mut p.guest, Attachable::Process)
+            .unwrap();
         let received = p.put(0, b"received");
         let mut kept = p.rank.isend(Standard, &received, to(1, 1)).unwrap();
         let dropped = p.put(8, b"dropped!");
@@ -226,7 +231,9 @@ fn a_communicator_may_have_a_send_buffer_of_its_own() {
             return;
         }
         let size = 200_000 + i64::from(abi::MPI_BSEND_OVERHEAD);
-        p.rank.buffer_attach(Some(dup), 64, size).unwrap();
+        p.rank
+            .buffer_attach(Attachable::Comm(dup), 64, size)
+            .unwrap();
         let data = span(0, 200_000);
         let on_world = p.rank.send(&mut p.guest, Buffered, &data, to(1, 1));
         assert_eq!(on_world.unwrap_err().class, Class::BUFFER);
@@ -237,15 +244,24 @@ fn a_communicator_may_have_a_send_buffer_of_its_own() {
         p.rank.send(&mut p.guest, Buffered, &data, to_dup).unwrap();
         let again = p.rank.send(&mut p.guest, Buffered, &data, to_dup);
         assert_eq!(again.unwrap_err().class, Class::BUFFER);
-        let mut none = p.rank.buffer_iflush(&mut p.guest, None).unwrap();
+        let mut none = p
+            .rank
+            .buffer_iflush(&mut p.guest, Attachable::Process)
+            .unwrap();
         p.rank.wait(&mut p.guest, &mut none).unwrap();
-        let mut flush = p.rank.buffer_iflush(&mut p.guest, Some(dup)).unwrap();
+        let mut flush = p
+            .rank
+            .buffer_iflush(&mut p.guest, Attachable::Comm(dup))
+            .unwrap();
         assert_eq!(p.rank.test(&mut p.guest, &mut flush).unwrap(), None);
         p.rank
             .send(&mut p.guest, Standard, &span(0, 0), to(1, 2))
             .unwrap();
         p.rank.wait(&mut p.guest, &mut flush).unwrap();
-        let detached = p.rank.buffer_detach(&mut p.guest, Some(dup)).unwrap();
+        let detached = p
+            .rank
+            .buffer_detach(&mut p.guest, Attachable::Comm(dup))
+            .unwrap();
         assert_eq!(detached, (64, size));
     });
 }

@@ -5,8 +5,8 @@
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
-//! p2p, partitioned, request, collective, datatype, comm, topology, env, attribute, rma,
-//! file
+//! p2p, partitioned, request, collective, datatype, comm, session, topology, env,
+//! attribute, rma, file
 //!             the handlers, by chapter of the standard
 //! ```
 //! A handler decodes its arguments, calls [`faabric_mpi::Rank`] and encodes what it
@@ -29,6 +29,7 @@ mod p2p;
 mod partitioned;
 mod request;
 mod rma;
+mod session;
 mod topology;
 
 use crate::abi::Import;
@@ -45,6 +46,7 @@ pub(crate) const FUNCTIONS: &[&[Import]] = &[
     collective::REDUCTIONS,
     datatype::FUNCTIONS,
     comm::FUNCTIONS,
+    session::FUNCTIONS,
     topology::FUNCTIONS,
     attribute::FUNCTIONS,
     rma::WINDOWS,

@@ -5,7 +5,7 @@ use super::count::Count;
 use super::direct;
 use faabric_mpi::handle::{CommHandle, Handle, MessageHandle, TypeHandle};
 use faabric_mpi::memory::Addr;
-use faabric_mpi::{Buffer, Destination, Origin, SendMode, abi};
+use faabric_mpi::{Attachable, Buffer, Destination, Origin, SendMode, abi};
 
 const STANDARD: u8 = SendMode::Standard as u8;
 const BUFFERED: u8 = SendMode::Buffered as u8;
@@ -315,13 +315,13 @@ fn imrecv<C: Count>(
 
 fn buffer_attach<C: Count>(env: Env<'_>, addr: u32, size: C) -> Code {
     call(env, "MPI_Buffer_attach", NO_COMM, |rank, _| {
-        rank.buffer_attach(None, addr, size.into())
+        rank.buffer_attach(Attachable::Process, addr, size.into())
     })
 }
 
 fn buffer_detach<C: Count>(env: Env<'_>, addr: u32, size: u32) -> Code {
     call(env, "MPI_Buffer_detach", NO_COMM, |rank, guest| {
-        let (attached, bytes) = rank.buffer_detach(guest, None)?;
+        let (attached, bytes) = rank.buffer_detach(guest, Attachable::Process)?;
         guest.put_u32(addr, attached)?;
         C::put_exact(guest, size, bytes)
     })
@@ -329,26 +329,26 @@ fn buffer_detach<C: Count>(env: Env<'_>, addr: u32, size: u32) -> Code {
 
 fn buffer_flush(env: Env<'_>) -> Code {
     call(env, "MPI_Buffer_flush", NO_COMM, |rank, guest| {
-        rank.buffer_flush(guest, None)
+        rank.buffer_flush(guest, Attachable::Process)
     })
 }
 
 fn buffer_iflush(env: Env<'_>, request: u32) -> Code {
     call(env, "MPI_Buffer_iflush", NO_COMM, |rank, guest| {
-        let started = rank.buffer_iflush(guest, None)?;
+        let started = rank.buffer_iflush(guest, Attachable::Process)?;
         guest.put_handle(request, started)
     })
 }
 
 fn comm_attach<C: Count>(env: Env<'_>, comm: u32, addr: u32, size: C) -> Code {
     call(env, "MPI_Comm_attach_buffer", comm, |rank, _| {
-        rank.buffer_attach(Some(CommHandle(comm)), addr, size.into())
+        rank.buffer_attach(Attachable::Comm(CommHandle(comm)), addr, size.into())
     })
 }
 
 fn comm_detach<C: Count>(env: Env<'_>, comm: u32, addr: u32, size: u32) -> Code {
     call(env, "MPI_Comm_detach_buffer", comm, |rank, guest| {
-        let (attached, bytes) = rank.buffer_detach(guest, Some(CommHandle(comm)))?;
+        let (attached, bytes) = rank.buffer_detach(guest, Attachable::Comm(CommHandle(comm)))?;
         guest.put_u32(addr, attached)?;
         C::put_exact(guest, size, bytes)
     })
@@ -356,13 +356,13 @@ fn comm_detach<C: Count>(env: Env<'_>, comm: u32, addr: u32, size: u32) -> Code 
 
 fn comm_flush(env: Env<'_>, comm: u32) -> Code {
     call(env, "MPI_Comm_flush_buffer", comm, |rank, guest| {
-        rank.buffer_flush(guest, Some(CommHandle(comm)))
+        rank.buffer_flush(guest, Attachable::Comm(CommHandle(comm)))
     })
 }
 
 fn comm_iflush(env: Env<'_>, comm: u32, request: u32) -> Code {
     call(env, "MPI_Comm_iflush_buffer", comm, |rank, guest| {
-        let started = rank.buffer_iflush(guest, Some(CommHandle(comm)))?;
+        let started = rank.buffer_iflush(guest, Attachable::Comm(CommHandle(comm)))?;
         guest.put_handle(request, started)
     })
 }
