@@ -30,6 +30,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// a sender waits for its receiver, however small the message.
 pub(crate) const BUFFERED_MAX: u64 = 1 << 20;
 
+/// How often a waiting rank looks into its own memory before it asks the fabric, which
+/// takes as long as ten looks or more.
+const LOOKS_A_POLL: u32 = 8;
+
 /// What a buffered message counts for beside its data.
 pub(crate) const MESSAGE_COST: u64 = 64;
 
@@ -300,14 +304,24 @@ impl Mailbox {
     /// When the job ends first.
     pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         loop {
+            let fabric = world.remote.fabric().filter(|_| !world.is_crowded());
+            let mut looks = 0;
             let found = world.linger(|| {
                 if self.inbox.has_next() {
                     drop(self.open());
                 }
-                ready()
+                let found = ready();
+                looks += 1;
+                if let (None, 0, Some(fabric)) = (&found, looks % LOOKS_A_POLL, fabric) {
+                    fabric.poll();
+                }
+                found
             });
             if let Some(found) = found {
                 return Ok(found);
+            }
+            if let Some(fabric) = fabric {
+                fabric.rest();
             }
             let mut found = None;
             self.bell.park(|| {

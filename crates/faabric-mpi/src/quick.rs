@@ -146,6 +146,9 @@ impl Rank {
         }
         let comm = self.active_comm(from.comm).ok()?;
         let source = origin(&comm, from.rank, from.tag).ok()??;
+        if !self.comes_from_here(&comm, source) {
+            return None;
+        }
         let datatype = self.datatype(buffer.datatype).ok()?;
         let target = self.view(buffer, &datatype).ok()?;
         let len = target.check().ok()?;
@@ -170,6 +173,16 @@ impl Rank {
         }
         let started = self.start_recv(&comm, Context::PointToPoint, source, from.tag, target);
         self.end_quick(started.ok()?).map(Status::from)
+    }
+
+    /// Whether a message from `source` can only come from a rank of this worker. Others
+    /// are left to the general call: that one looks for packets while it waits.
+    fn comes_from_here(&self, comm: &Comm, source: i32) -> bool {
+        let is_here = |rank| self.world.mailbox(rank).is_some();
+        let sender = u32::try_from(source)
+            .ok()
+            .and_then(|rank| comm.peers().world_rank(rank));
+        !self.world.is_spread() || sender.is_some_and(is_here)
     }
 
     /// The end of what was started, if it comes soon and well; else the general call
@@ -217,7 +230,7 @@ impl Rank {
         if let Started::Pending(c) = found.started.as_ref()?
             && !c.is_complete()
         {
-            if self.has_operations() {
+            if self.has_operations() || self.world.is_spread() {
                 return None;
             }
             let completion = c.clone();

@@ -90,6 +90,11 @@ impl Remote {
         }
     }
 
+    /// The way to other workers, if the job has ranks there.
+    pub(crate) fn fabric(&self) -> Option<&dyn Fabric> {
+        self.fabric.as_deref()
+    }
+
     fn name(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }

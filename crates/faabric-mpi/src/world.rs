@@ -145,6 +145,11 @@ impl World {
             .map(String::as_str)
     }
 
+    /// Whether the job has ranks on other workers.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.placement.workers.len() > 1
+    }
+
     /// Whether `rank` runs on this worker.
     #[must_use]
     pub fn is_local(&self, rank: Rank) -> bool {

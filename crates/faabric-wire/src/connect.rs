@@ -6,9 +6,10 @@
 
 use crate::admission::{Dialler, Peer, Verdict, judge};
 use crate::handshake::{Answer, Hello, Welcome};
+use crate::intake::Intake;
 use crate::jobs::Jobs;
 use crate::link::Link;
-use crate::reader::{Inbound, Reader};
+use crate::reader::Inbound;
 use crate::tcp::Config;
 use crate::writer::Connection;
 use parking_lot::Mutex;
@@ -17,7 +18,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -262,23 +262,23 @@ impl Shared {
 
     /// Reads a connection until it breaks: the body of its thread.
     pub(crate) fn read(&self, link: &Link, connection: &Connection, inbound: &mut Inbound) {
-        let socket = &*connection.socket;
-        let blocking = socket
-            .set_read_timeout(None)
-            .and_then(|()| socket.set_write_timeout(None));
-        if let Err(error) = blocking {
-            return link.break_off(connection.number, error.to_string());
-        }
-        let read = || {
-            Reader::new(&self.jobs, &link.receipts, inbound).run(socket, |count| link.heard(count))
+        let socket = &connection.socket;
+        let intake = socket
+            .set_write_timeout(None)
+            .and_then(|()| Intake::new(socket, inbound));
+        let intake = match intake {
+            Ok(intake) => Arc::new(intake),
+            Err(error) => return link.break_off(connection.number, error.to_string()),
         };
-        match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(error) if error.is_passing() => {
-                tracing::info!(worker = link.peer(), %error, "a data connection broke");
-                link.break_off(connection.number, error.to_string());
-            }
-            Ok(error) => drop(link.fail(error.to_string())),
-            Err(_) => drop(link.fail("an internal error while delivering".to_owned())),
+        link.publish(Some(Arc::clone(&intake)));
+        let (error, arrived) = intake.run(&self.jobs, link);
+        link.publish(None);
+        *inbound = arrived;
+        if error.is_passing() {
+            tracing::info!(worker = link.peer(), %error, "a data connection broke");
+            link.break_off(connection.number, error.to_string());
+        } else {
+            link.fail(error.to_string());
         }
     }
 

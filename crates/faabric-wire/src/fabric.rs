@@ -43,6 +43,15 @@ pub trait Fabric: Send + Sync + 'static {
         payload: Payload<'_>,
         caller: Caller,
     ) -> Result<(), LinkError>;
+
+    /// Takes in what has arrived, as far as that goes without waiting: for a rank that
+    /// waits and has a core to itself. It may call [`Sink`] methods, of other jobs too,
+    /// so the caller holds no lock that they take.
+    fn poll(&self) {}
+
+    /// A rank that has called [`Fabric::poll`] goes to sleep, and wants to be woken by
+    /// what arrives.
+    fn rest(&self) {}
 }
 
 /// Which kind of thread calls [`Fabric::send`].

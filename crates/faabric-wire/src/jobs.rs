@@ -58,6 +58,19 @@ enum Job {
     Ended,
 }
 
+/// A frame has to wait for its job to be started.
+#[derive(Debug)]
+pub(crate) struct Held;
+
+/// Whether whoever delivers may wait for a job to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as that may take: a thread that does nothing else.
+    Any,
+    /// Not at all: a rank's thread, which may be of another job.
+    None,
+}
+
 struct Packet {
     to: Rank,
     header: Vec<u8>,
@@ -116,16 +129,30 @@ impl Jobs {
     }
 
     /// Hands a whole packet to its job.
-    pub(crate) fn deliver(&self, job: JobId, to: Rank, header: &[u8], payload: &[u8]) {
+    ///
+    /// # Errors
+    /// When it has to wait for the job, and `patience` is none.
+    pub(crate) fn deliver(
+        &self,
+        job: JobId,
+        to: Rank,
+        header: &[u8],
+        payload: &[u8],
+        patience: Patience,
+    ) -> Result<(), Held> {
         let mut table = self.table.lock();
         loop {
             match table.jobs.get_mut(&job) {
                 Some(Job::Here { sink, .. }) => {
                     let sink = Arc::clone(sink);
                     drop(table);
-                    return sink.deliver(to, header, payload);
+                    sink.deliver(to, header, payload);
+                    return Ok(());
                 }
-                Some(Job::Ended) => return self.count_dropped(job),
+                Some(Job::Ended) => {
+                    self.count_dropped(job);
+                    return Ok(());
+                }
                 Some(Job::Held { bytes, packets, .. }) if *bytes < self.hold => {
                     *bytes += size_of::<Packet>() + header.len() + payload.len();
                     packets.push(Packet {
@@ -133,35 +160,39 @@ impl Jobs {
                         header: header.to_vec(),
                         payload: payload.to_vec(),
                     });
-                    return;
+                    return Ok(());
                 }
-                Some(Job::Held { .. }) => self.wait(&mut table, job),
+                Some(Job::Held { .. }) => self.wait(&mut table, job, patience)?,
                 None => table.hold(job, self.patience),
             }
         }
     }
 
-    /// Opens a stream to a job; None when the job has ended.
+    /// Opens a stream to a job; to nobody when the job has ended.
+    ///
+    /// # Errors
+    /// When it has to wait for the job, and `patience` is none.
     pub(crate) fn open(
         &self,
         job: JobId,
         to: Rank,
         header: &[u8],
         length: u64,
-    ) -> Option<Box<dyn Drain>> {
+        patience: Patience,
+    ) -> Result<Option<Box<dyn Drain>>, Held> {
         let mut table = self.table.lock();
         loop {
             match table.jobs.get(&job) {
                 Some(Job::Here { sink, .. }) => {
                     let sink = Arc::clone(sink);
                     drop(table);
-                    return Some(sink.open(to, header, length));
+                    return Ok(Some(sink.open(to, header, length)));
                 }
                 Some(Job::Ended) => {
                     self.count_dropped(job);
-                    return None;
+                    return Ok(None);
                 }
-                Some(Job::Held { .. }) => self.wait(&mut table, job),
+                Some(Job::Held { .. }) => self.wait(&mut table, job, patience)?,
                 None => table.hold(job, self.patience),
             }
         }
@@ -183,9 +214,17 @@ impl Jobs {
     }
 
     /// Waits until the fate of a held job may have changed.
-    fn wait(&self, table: &mut MutexGuard<'_, Table>, job: JobId) {
+    fn wait(
+        &self,
+        table: &mut MutexGuard<'_, Table>,
+        job: JobId,
+        patience: Patience,
+    ) -> Result<(), Held> {
+        if patience == Patience::None {
+            return Err(Held);
+        }
         let Some(Job::Held { since, .. }) = table.jobs.get(&job) else {
-            return;
+            return Ok(());
         };
         let deadline = *since + self.patience;
         if self.changed.wait_until(table, deadline).timed_out()
@@ -197,6 +236,7 @@ impl Jobs {
             self.dropped.fetch_add(packets as u64, Ordering::Relaxed);
             table.end(job);
         }
+        Ok(())
     }
 
     fn count_dropped(&self, job: JobId) {

@@ -27,6 +27,7 @@ mod connect;
 mod dial;
 mod frame;
 mod handshake;
+mod intake;
 mod jobs;
 mod link;
 mod reader;

@@ -6,7 +6,7 @@
 //! rank thread  ------|--> queue (bounded) --> link thread -------|--> socket
 //! reader of another--|--> queue (unbounded)       ^              |
 //!                    +----------------------------|--------------+
-//! socket --> reader thread --> Jobs --> Sink      `- dials
+//! socket --> its thread, or a waiting rank --> Jobs --> Sink      `- dials
 //! ```
 //! Phases: `Down` -> `Up` -> `Down` -> ..., as connections come and break, and at last
 //! `Failed`. A link that failed is forgotten by the endpoint, and a later job gets a
@@ -17,7 +17,8 @@
 //!
 //! Invariant: [`Writer`] is in `State::writer` or owned by exactly one thread that
 //! writes; a packet goes round the queue only when the queue is empty.
-//! Invariant: while a connection is read, its reader holds `inbound`.
+//! Invariant: while a connection is read, its thread holds `inbound`, whoever reads
+//! ([`crate::intake`]).
 //!
 //! A rank's thread that finds the socket broken only notes it. The rest is left to the
 //! link's own threads, because a rank may hold locks of the engine while it sends.
@@ -26,6 +27,8 @@ use crate::admission::{Dialler, Peer, Standing};
 use crate::clock;
 use crate::fabric::{Caller, LinkError, MAX_HEADER, MAX_INLINE, Payload, Source};
 use crate::frame;
+use crate::intake::Intake;
+use crate::jobs::Jobs;
 use crate::reader::Inbound;
 use crate::receipts::{QUIET, Receipts};
 use crate::tcp::Config;
@@ -35,6 +38,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Untold bytes that are worth a frame of their own.
@@ -54,6 +58,11 @@ pub(crate) struct Link {
     pub(crate) receipts: Arc<Receipts>,
     /// What has arrived.
     pub(crate) inbound: Mutex<Inbound>,
+    /// The reading of the present connection, for ranks that take part in it.
+    intake: Mutex<Option<Arc<Intake>>>,
+    /// A rank takes in what has arrived, and then writes what there is to write: the
+    /// link's thread need not be woken for it.
+    polled: AtomicBool,
     state: Mutex<State>,
     /// Signalled when the queue shrinks, the link fails or a job ends.
     room: Condvar,
@@ -119,6 +128,8 @@ impl Link {
             tell: TELL.min(config.window / 4) as u64,
             receipts,
             inbound: Mutex::default(),
+            intake: Mutex::default(),
+            polled: AtomicBool::new(false),
             state: Mutex::new(state),
             room: Condvar::new(),
             work: Condvar::new(),
@@ -319,7 +330,7 @@ impl Link {
                 state.queued += packet.held();
                 state.queue.push_back(packet);
                 if state.writer.is_some() {
-                    self.work.notify_all();
+                    self.wake_writer();
                 }
                 return Ok(());
             }
@@ -394,6 +405,61 @@ impl Link {
         Ok(writer.can_write())
     }
 
+    /// Ranks that wait may read from now on; or no longer.
+    pub(crate) fn publish(&self, intake: Option<Arc<Intake>>) {
+        *self.intake.lock() = intake;
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub(crate) fn poll(&self, jobs: &Jobs) {
+        let intake = self.intake.lock().clone();
+        if let Some(intake) = intake {
+            self.polled.store(true, Ordering::Relaxed);
+            intake.poll(jobs, self);
+            self.polled.store(false, Ordering::Relaxed);
+            self.write_now();
+        }
+    }
+
+    /// Writes what there is to write, as far as that goes without waiting.
+    fn write_now(&self) {
+        let mut state = self.state.lock();
+        let idle = state.queue.is_empty() && state.writer.as_ref().is_none_or(|w| !w.can_write());
+        if idle || !matches!(state.phase, Phase::Up(_)) {
+            return;
+        }
+        let Some(mut writer) = state.writer.take() else {
+            return;
+        };
+        // What cannot be now is for the link's thread, which is woken by its return.
+        let outcome = match self.prepare(&mut state, &mut writer) {
+            Ok(true) => {
+                drop(state);
+                writer.write_now()
+            }
+            _ => {
+                drop(state);
+                Ok(())
+            }
+        };
+        self.give_back(writer, outcome);
+    }
+
+    /// Wakes the link's thread, unless a rank is about to do what there is to do. To be
+    /// called with the lock on the state: whoever polls takes it afterwards.
+    fn wake_writer(&self) {
+        if !self.polled.load(Ordering::Relaxed) {
+            self.work.notify_all();
+        }
+    }
+
+    /// A rank that polled goes to sleep.
+    pub(crate) fn rest(&self) {
+        if let Some(intake) = &*self.intake.lock() {
+            intake.rest();
+        }
+    }
+
     /// Something was read, and the other side has taken so many frames.
     pub(crate) fn heard(&self, acknowledged: u64) -> Result<(), frame::Error> {
         let mut state = self.state.lock();
@@ -403,7 +469,7 @@ impl Link {
                 let was_full = !writer.has_room();
                 writer.acknowledge(acknowledged)?;
                 if was_full && writer.has_room() {
-                    self.work.notify_all();
+                    self.wake_writer();
                 }
             }
         }

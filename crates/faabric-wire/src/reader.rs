@@ -1,4 +1,4 @@
-//! The receiving side of a link: bytes to frames to sinks.
+//! Bytes of a connection to frames to sinks.
 //!
 //! What has been taken ([`Inbound`]) outlives a connection; the bytes of a frame that
 //! a broken connection tore do not: it comes again, whole, on the next one.
@@ -8,7 +8,7 @@
 
 use crate::fabric::{Drain, MAX_HEADER};
 use crate::frame::{self, Frame, Kind, LENGTH, MAX_FRAME};
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Patience};
 use crate::receipts::Receipts;
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -28,6 +28,8 @@ pub(crate) enum Error {
     Frame(#[from] frame::Error),
     #[error("{0}")]
     Bye(String),
+    #[error("an internal error while delivering")]
+    Panic,
 }
 
 impl Error {
@@ -53,12 +55,26 @@ struct Incoming {
 }
 
 /// Reads one connection.
-pub(crate) struct Reader<'a> {
-    jobs: &'a Jobs,
-    receipts: &'a Receipts,
-    inbound: &'a mut Inbound,
+pub(crate) struct Reader {
+    inbound: Inbound,
+    buffer: Box<[u8]>,
+    /// Where the bytes in `buffer` end that are of no frame taken yet.
+    filled: usize,
     /// The most that the other side said to have taken.
     acknowledged: u64,
+    /// The frame at the start of `buffer` must wait for its job.
+    held: bool,
+}
+
+/// What came of reading once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// There was nothing to read.
+    Nothing,
+    /// Something was read, and all whole frames were handed on.
+    Some,
+    /// A frame has to wait for its job, and the caller may not wait.
+    Held,
 }
 
 impl Inbound {
@@ -73,46 +89,72 @@ impl Inbound {
     }
 }
 
-impl<'a> Reader<'a> {
-    pub(crate) fn new(jobs: &'a Jobs, receipts: &'a Receipts, inbound: &'a mut Inbound) -> Self {
+impl Reader {
+    pub(crate) fn new(inbound: Inbound) -> Self {
         Self {
-            jobs,
-            receipts,
             inbound,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            filled: 0,
             acknowledged: 0,
+            held: false,
         }
     }
 
-    /// Delivers frames until the connection breaks; says why it did. `heard` is told,
-    /// after each read, how many frames the other side has taken.
-    pub(crate) fn run(
+    /// What has arrived, once this connection is no longer read.
+    pub(crate) fn take_inbound(&mut self) -> Inbound {
+        std::mem::take(&mut self.inbound)
+    }
+
+    /// How many frames the other side has taken, as far as it said so.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Whether a frame waits for its job, and so for a caller that may wait.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Reads once and hands on the frames that are whole then.
+    pub(crate) fn read(
         &mut self,
         mut socket: impl Read,
-        mut heard: impl FnMut(u64) -> Result<(), frame::Error>,
-    ) -> Error {
-        let mut buffer = vec![0; BUFFER].into_boxed_slice();
-        let mut filled = 0;
-        loop {
-            match socket.read(&mut buffer[filled..]) {
-                Ok(0) => return Error::Closed,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return error.into(),
+        (jobs, receipts): (&Jobs, &Receipts),
+        patience: Patience,
+    ) -> Result<Taken, Error> {
+        if !self.held {
+            match socket.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => return Err(Error::Closed),
+                Ok(read) => self.filled += read,
+                Err(error) => {
+                    return match error.kind() {
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => {
+                            Ok(Taken::Nothing)
+                        }
+                        _ => Err(error.into()),
+                    };
+                }
             }
-            let used = match self.take_frames(&buffer[..filled]) {
-                Ok(used) => used,
-                Err(error) => return error,
-            };
-            buffer.copy_within(used..filled, 0);
-            filled -= used;
-            if let Err(error) = heard(self.acknowledged) {
-                return error.into();
-            }
+        } else if patience == Patience::None {
+            return Ok(Taken::Held);
         }
+        let buffer = std::mem::take(&mut self.buffer);
+        let used = self.take_frames(&buffer[..self.filled], (jobs, receipts), patience);
+        self.buffer = buffer;
+        let used = used?;
+        self.buffer.copy_within(used..self.filled, 0);
+        self.filled -= used;
+        Ok(if self.held { Taken::Held } else { Taken::Some })
     }
 
     /// Handles the whole frames at the start of `bytes`; returns how long they are.
-    fn take_frames(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    fn take_frames(
+        &mut self,
+        bytes: &[u8],
+        (jobs, receipts): (&Jobs, &Receipts),
+        patience: Patience,
+    ) -> Result<usize, Error> {
+        self.held = false;
         let mut used = 0;
         while let Some(fixed) = bytes[used..].first_chunk::<LENGTH>() {
             let frame = Frame::decode(fixed)?;
@@ -120,16 +162,19 @@ impl<'a> Reader<'a> {
             let Some(body) = bytes.get(body..body + frame.body()) else {
                 break;
             };
-            used += LENGTH + body.len();
             self.acknowledged = self.acknowledged.max(frame.ack);
             if frame.kind == Kind::Bye {
                 return Err(Error::Bye(String::from_utf8_lossy(body).into_owned()));
             }
             if frame.kind.is_numbered() && self.is_next(&frame)? {
-                self.take(&frame, body)?;
+                if !self.take(&frame, body, jobs, patience)? {
+                    self.held = true;
+                    break;
+                }
                 self.inbound.sequence += 1;
-                self.receipts.take(LENGTH + body.len());
+                receipts.take(LENGTH + body.len());
             }
+            used += LENGTH + body.len();
         }
         Ok(used)
     }
@@ -143,33 +188,36 @@ impl<'a> Reader<'a> {
         Ok(got == expected)
     }
 
-    fn take(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
+    /// False when the frame has to wait for its job, and the caller may not.
+    fn take(
+        &mut self,
+        frame: &Frame,
+        body: &[u8],
+        jobs: &Jobs,
+        patience: Patience,
+    ) -> Result<bool, frame::Error> {
         let Frame {
             job, to, packet, ..
         } = *frame;
         match frame.kind {
             Kind::Whole => {
                 let (header, payload) = body.split_at(usize::from(frame.header));
-                self.jobs.deliver(job, to, header, payload);
-                Ok(())
+                return Ok(jobs.deliver(job, to, header, payload, patience).is_ok());
             }
             Kind::Open => {
                 if self.inbound.open.contains_key(&packet) {
                     return Err(frame::Error::OpenTwice(packet));
                 }
-                let drain = self.jobs.open(job, to, body, frame.total);
-                self.inbound.open.insert(
-                    packet,
-                    Incoming {
-                        drain,
-                        left: frame.total,
-                    },
-                );
-                Ok(())
+                let Ok(drain) = jobs.open(job, to, body, frame.total, patience) else {
+                    return Ok(false);
+                };
+                let left = frame.total;
+                self.inbound.open.insert(packet, Incoming { drain, left });
             }
-            Kind::Piece | Kind::Last | Kind::Cut => self.take_piece(frame, body),
-            Kind::Ack | Kind::Bye => Ok(()),
+            Kind::Piece | Kind::Last | Kind::Cut => self.take_piece(frame, body)?,
+            Kind::Ack | Kind::Bye => {}
         }
+        Ok(true)
     }
 
     fn take_piece(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
@@ -253,13 +301,33 @@ mod tests {
         }
     }
 
+    /// Reads to the end; says why it ended.
+    fn read_all(
+        reader: &mut Reader,
+        socket: &mut impl Read,
+        jobs: &Jobs,
+        receipts: &Receipts,
+    ) -> Error {
+        loop {
+            match reader.read(&mut *socket, (jobs, receipts), Patience::Any) {
+                Ok(taken) => assert_ne!(taken, Taken::Held, "this caller may wait"),
+                Err(error) => return error,
+            }
+        }
+    }
+
     fn read(bytes: &[u8], sizes: &[usize]) -> (Vec<Vec<u8>>, String) {
         let jobs = Jobs::new(0, Duration::ZERO);
         let ear = Ear::default();
         assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
-        let (receipts, mut inbound) = (Receipts::default(), Inbound::default());
-        let socket = Dribble(bytes, sizes.iter().cycle());
-        let why = Reader::new(&jobs, &receipts, &mut inbound).run(socket, |_| Ok(()));
+        let receipts = Receipts::default();
+        let mut socket = Dribble(bytes, sizes.iter().cycle());
+        let why = read_all(
+            &mut Reader::new(Inbound::default()),
+            &mut socket,
+            &jobs,
+            &receipts,
+        );
         let packets = ear.0.lock().clone();
         (packets, why.to_string())
     }
@@ -338,15 +406,17 @@ mod tests {
             let jobs = Jobs::new(0, Duration::ZERO);
             let ear = Ear::default();
             prop_assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
-            let (receipts, mut inbound) = (Receipts::default(), Inbound::default());
-            let why = Reader::new(&jobs, &receipts, &mut inbound).run(&bytes[..cut], |_| Ok(()));
+            let receipts = Receipts::default();
+            let mut reader = Reader::new(Inbound::default());
+            let why = read_all(&mut reader, &mut &bytes[..cut], &jobs, &receipts);
             prop_assert!(why.is_passing());
+            let inbound = reader.take_inbound();
             let taken = inbound.frames() as usize;
             prop_assert_eq!(receipts.frames(), taken as u64);
             let starts = starts(&bytes);
             prop_assert!(starts[taken] <= cut && (taken + 1 == starts.len() || cut < starts[taken + 1]));
             let again = &bytes[starts[taken.saturating_sub(back)]..];
-            Reader::new(&jobs, &receipts, &mut inbound).run(again, |_| Ok(()));
+            read_all(&mut Reader::new(inbound), &mut &*again, &jobs, &receipts);
             prop_assert_eq!(ear.0.lock().clone(), expected);
         }
 
@@ -363,6 +433,27 @@ mod tests {
             }
             // A frame of another job waits for that job for no time at all.
             let _ = read(&bytes, &[1_000]);
+        }
+
+        /// A thread that may not wait stops at a frame for a job that is still to start,
+        /// and goes on with it when the job is there.
+        #[test]
+        fn who_may_not_wait_leaves_a_held_frame(packets in packets(), sizes in prop::collection::vec(1..5_000usize, 1..8)) {
+            let (bytes, expected) = traffic(&packets);
+            let jobs = Jobs::new(0, Duration::from_secs(60));
+            let (receipts, ear) = (Receipts::default(), Ear::default());
+            let mut reader = Reader::new(Inbound::default());
+            let mut socket = Dribble(&bytes, sizes.iter().cycle());
+            let mut read = |reader: &mut Reader| reader.read(&mut socket, (&jobs, &receipts), Patience::None);
+            while !reader.is_held() && read(&mut reader).is_ok() {}
+            prop_assert_eq!(reader.is_held(), !packets.is_empty());
+            if reader.is_held() {
+                prop_assert_eq!(read(&mut reader).ok(), Some(Taken::Held));
+                prop_assert_eq!(receipts.frames(), 0);
+            }
+            prop_assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
+            read_all(&mut reader, &mut socket, &jobs, &receipts);
+            prop_assert_eq!(ear.0.lock().clone(), expected);
         }
 
         #[test]

@@ -201,12 +201,7 @@ impl Writer {
     /// Writes what was pulled and one piece of one stream, waiting for the peer as
     /// long as it takes.
     pub(crate) fn write(&mut self) -> io::Result<()> {
-        if self.has_room() {
-            for packet in std::mem::take(&mut self.waiting) {
-                self.encode(packet);
-            }
-            self.encode_piece();
-        }
+        self.encode_some();
         let Some(connection) = &self.connection else {
             return Ok(());
         };
@@ -220,6 +215,33 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Writes as much of what was pulled, and of the streams, as the kernel takes now.
+    pub(crate) fn write_now(&mut self) -> io::Result<()> {
+        while self.can_write() {
+            if self.kept.is_sent() {
+                self.encode_some();
+            }
+            let Some(connection) = &self.connection else {
+                return Ok(());
+            };
+            match send_now(&connection.socket, [self.kept.to_send(), &[], &[]])? {
+                0 => return Ok(()),
+                taken => self.kept.note_sent(taken),
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes what was pulled and one piece of one stream.
+    fn encode_some(&mut self) {
+        if self.has_room() {
+            for packet in std::mem::take(&mut self.waiting) {
+                self.encode(packet);
+            }
+            self.encode_piece();
+        }
     }
 
     /// Writes a whole packet without waiting, straight from where it is; what the
