@@ -70,6 +70,9 @@ static void do_bcast(int bytes) { MPI_Bcast(send_buffer, bytes, MPI_CHAR, 0, MPI
 static void do_allgather(int bytes) {
     MPI_Allgather(send_buffer, bytes, MPI_CHAR, receive_buffer, bytes, MPI_CHAR, MPI_COMM_WORLD);
 }
+static void do_reduce_scatter(int bytes) {
+    MPI_Reduce_scatter_block(send_buffer, receive_buffer, bytes / 8, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+}
 static void do_alltoall(int bytes) {
     MPI_Alltoall(send_buffer, bytes, MPI_CHAR, receive_buffer, bytes, MPI_CHAR, MPI_COMM_WORLD);
 }
@@ -109,6 +112,7 @@ int main(int argc, char **argv) {
         latency(1024, 20000);
         latency(65536, 2000);
         latency(1 << 20, 200);
+        latency(4 << 20, 50);
         bandwidth("message-rate", 8, 500);
         bandwidth("bandwidth", 65536, 50);
         bandwidth("bandwidth", 1 << 20, 8);
@@ -123,6 +127,7 @@ int main(int argc, char **argv) {
         if (b <= 65536) {
             collective("allgather", do_allgather, b, few);
             collective("alltoall", do_alltoall, b, few);
+            collective("reduce_scatter", do_reduce_scatter, b, few);
         }
     }
     free(send_buffer);
