@@ -4,7 +4,7 @@ use crate::cluster::{self, PlannerArgs};
 use crate::listing::{only, refusal};
 use crate::report::{Format, Reporter};
 use anyhow::{Context, Result};
-use faabric_wire::proto::{AttachRequest, JobsRequest, job_event};
+use faabric_wire::proto::{AttachRequest, JobsRequest, Stream, job_event};
 
 /// Arguments of `faabric logs`.
 #[derive(clap::Args, Debug)]
@@ -58,6 +58,8 @@ pub(crate) async fn run(args: Args) -> Result<u8> {
             .map_err(|status| refusal("read the log", &status))?;
         match event.and_then(|event| event.event) {
             Some(job_event::Event::State(state)) => info = state,
+            // Reports on MPI calls are for the client that asked for them.
+            Some(job_event::Event::Output(chunk)) if chunk.stream == Stream::Mpi as i32 => {}
             Some(job_event::Event::Output(chunk)) => {
                 reporter
                     .output(&chunk)

@@ -11,6 +11,7 @@ mod listing;
 mod logs;
 mod planner;
 mod policy;
+mod profile;
 mod ps;
 mod report;
 mod run;

@@ -7,11 +7,12 @@
 //! ```
 
 use crate::cluster::{self, Client, Embedded, PlannerArgs};
+use crate::profile::{self, Profile};
 use crate::report::{Format, Reporter};
 use anyhow::{Context, Result, bail};
 use faabric_wire::proto::{
     AttachRequest, CancelRequest, Dir, EnvVar, JobEvent, JobFinished, JobInfo, JobSpec,
-    ModuleChunk, job_event,
+    ModuleChunk, Stream, job_event,
 };
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub(crate) struct Args {
     /// Print output and result as JSON, one object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    profile: profile::Flags,
     /// Do not pass standard input to rank 0
     #[arg(long)]
     no_stdin: bool,
@@ -86,16 +89,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<u8> {
     let module = read_module(Path::new(&args.command[0]))?;
     let spec = job_spec(&args, &module)?;
+    let profile = Profile::start(&args.profile)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the I/O threads")?;
     let code = runtime.block_on(async {
         let signals = Signals::new()?;
         let Some(url) = &args.planner.planner else {
             let cluster = Embedded::start(args.workers, embedded_slots(&args)).await?;
-            let code = run_on(cluster.url(), &args, spec, module, signals).await;
+            let code = run_on(cluster.url(), &args, spec, module, profile, signals).await;
             cluster.stop().await;
             return code;
         };
-        run_on(url, &args, spec, module, signals).await
+        run_on(url, &args, spec, module, profile, signals).await
     });
     // A rank that is stuck must not keep this process: what is left ends with it.
     runtime.shutdown_background();
@@ -114,6 +118,7 @@ async fn run_on(
     args: &Args,
     spec: JobSpec,
     module: Vec<u8>,
+    profile: Option<Profile>,
     signals: Signals,
 ) -> Result<u8> {
     let mut client = cluster::connect(url).await?;
@@ -126,6 +131,8 @@ async fn run_on(
         seen: 0,
         info: JobInfo::default(),
         reporter: Reporter::new(format),
+        profile,
+        json: args.json,
         stdin: (!args.no_stdin).then(Stdin::start),
         interrupted: None,
         give_up: None,
@@ -161,6 +168,7 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
     let name = Path::new(&argv[0])
         .file_name()
         .map_or_else(|| argv[0].clone(), |n| n.to_string_lossy().into_owned());
+    let (mpi_summary, mpi_trace) = args.profile.asked();
     Ok(JobSpec {
         name,
         module: blake3::hash(module).to_hex().to_string(),
@@ -172,6 +180,8 @@ fn job_spec(args: &Args, module: &[u8]) -> Result<JobSpec> {
         policy: args.policy.clone(),
         tier: args.tier.clone(),
         stdin: !args.no_stdin,
+        mpi_summary,
+        mpi_trace,
     })
 }
 
@@ -284,6 +294,8 @@ struct Follower {
     seen: u64,
     info: JobInfo,
     reporter: Reporter,
+    profile: Option<Profile>,
+    json: bool,
     stdin: Option<Stdin>,
     /// The signal that had the job cancelled.
     interrupted: Option<EndSignal>,
@@ -298,7 +310,17 @@ enum Pause {
 }
 
 impl Follower {
-    async fn follow(&mut self, mut signals: Signals) -> Result<u8> {
+    /// Follows the job to its end, or to where it is lost: what was reported until then
+    /// is shown in any case.
+    async fn follow(&mut self, signals: Signals) -> Result<u8> {
+        let code = self.follow_to_end(signals).await;
+        if let Some(profile) = &mut self.profile {
+            profile.finish(&self.info, self.json)?;
+        }
+        code
+    }
+
+    async fn follow_to_end(&mut self, mut signals: Signals) -> Result<u8> {
         let mut lost_since: Option<Instant> = None;
         loop {
             match self
@@ -400,9 +422,15 @@ impl Follower {
             // A reconnect may repeat a chunk; showing it twice would be wrong.
             Some(job_event::Event::Output(chunk)) if chunk.offset >= self.seen => {
                 self.seen = chunk.offset + 1;
-                self.reporter
-                    .output(&chunk)
-                    .context("cannot write the job's output")?;
+                if chunk.stream == Stream::Mpi as i32 {
+                    if let Some(profile) = &mut self.profile {
+                        profile.take(&chunk)?;
+                    }
+                } else {
+                    self.reporter
+                        .output(&chunk)
+                        .context("cannot write the job's output")?;
+                }
             }
             Some(job_event::Event::Finished(end)) => return Ok(Some(end)),
             Some(job_event::Event::Output(_)) | None => {}

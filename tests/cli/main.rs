@@ -10,4 +10,5 @@ mod frozen;
 mod harness;
 mod mpi;
 mod mpi_calls;
+mod profile;
 mod programs;

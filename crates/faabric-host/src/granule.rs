@@ -32,10 +32,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The rank that the process is, when it was started as one of an MPI job.
+    /// The rank that the process is, when it was started as one of an MPI job, and nobody
+    /// watches its calls: then none is served on the guest's own stack.
     #[inline]
     pub(crate) fn rank(&self) -> Option<&Rank> {
-        self.mpi.as_deref()
+        self.mpi.as_deref().filter(|rank| !rank.is_watched())
     }
 }
 

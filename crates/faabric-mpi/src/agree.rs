@@ -78,7 +78,7 @@ impl Rank {
             source: from as i32,
             tag,
         };
-        let (envelope, message) = self.wait_for(guest, || self.take(&pattern))?;
+        let (envelope, message, _) = self.wait_for(guest, || self.take(&pattern))?;
         let buffer = Arc::new(HostBuffer::from(crate::send::zeroed(message.len())?));
         let datatype = self.datatype(TypeHandle(abi::MPI_BYTE))?.into_owned();
         let (memory, count) = (buffer.clone(), message.len());

@@ -95,6 +95,7 @@ impl Rank {
             return Ok((Outcome::EMPTY, None));
         };
         let on = request.comm.on();
+        let watched = self.is_watched().then(|| request.comm.clone());
         let mut generalized = None;
         if let Kind::Generalized(of) = &request.kind {
             generalized = Some(of.clone());
@@ -105,6 +106,9 @@ impl Rank {
         }
         drop(requests);
         let (outcome, error) = started.ended().unwrap_or((Outcome::EMPTY, None));
+        if let Some(comm) = watched {
+            self.note_received(&comm, &outcome);
+        }
         match generalized {
             None => Ok((outcome, error.map(|e| Error { on: Some(on), ..e }))),
             Some(of) => of.query_and_free(self, guest),

@@ -4,7 +4,7 @@ use crate::comm::{Comm, Context};
 use crate::data::View;
 use crate::error::Result;
 use crate::guest::Guest;
-use crate::handle::RequestHandle;
+use crate::handle::{CommHandle, RequestHandle};
 use crate::p2p::Started;
 use crate::progress::Operation;
 use crate::rank::{Buffer, Rank};
@@ -32,7 +32,7 @@ impl Rank {
         from: Origin,
     ) -> Result<Status> {
         let exchange = self.start_exchange(send, to, recv, from)?;
-        self.finish_exchange(guest, exchange)
+        self.finish_exchange(guest, to.comm, exchange)
     }
 
     /// `MPI_Sendrecv_replace` (MPI 4.1, section 3.11): what is sent is copied first.
@@ -47,7 +47,7 @@ impl Rank {
         from: Origin,
     ) -> Result<Status> {
         let exchange = self.start_replacing(buffer, to, from)?;
-        self.finish_exchange(guest, exchange)
+        self.finish_exchange(guest, to.comm, exchange)
     }
 
     /// `MPI_Isendrecv` (MPI 4.1, section 3.11): its status is that of the receive.
@@ -125,9 +125,15 @@ impl Rank {
         Ok(Exchange { sent, received })
     }
 
-    fn finish_exchange(&self, guest: &mut dyn Guest, exchange: Exchange) -> Result<Status> {
+    fn finish_exchange(
+        &self,
+        guest: &mut dyn Guest,
+        comm: CommHandle,
+        exchange: Exchange,
+    ) -> Result<Status> {
         self.wait_started(guest, exchange.sent)?;
-        Ok(self.wait_started(guest, exchange.received)?.into())
+        let comm = self.active_comm(comm)?;
+        Ok(self.wait_received(guest, &comm, exchange.received)?.into())
     }
 
     fn request_exchange(

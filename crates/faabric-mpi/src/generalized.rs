@@ -93,6 +93,7 @@ impl Generalized {
             tag: status.tag,
             bytes: status.bytes,
             cancelled: status.cancelled,
+            nth: 0,
         })
     }
 

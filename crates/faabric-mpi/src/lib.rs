@@ -24,6 +24,7 @@ pub mod info;
 pub mod interface;
 pub mod io;
 pub mod memory;
+pub mod observe;
 pub mod op;
 pub mod probe;
 pub mod rma;

@@ -15,6 +15,7 @@ use crate::data::{Data, View};
 use crate::error::Result;
 use crate::inbox::Inbox;
 use crate::matching::{Envelope, Pattern, Queues};
+use crate::observe::Numbers;
 use crate::remote::{Incoming, Outgoing};
 use crate::request::{Completion, Outcome};
 use crate::wait::Doorbell;
@@ -117,6 +118,8 @@ pub(crate) struct State {
     /// Receives that have ended, to be dropped when the next is posted: the rank waits
     /// then, while now it is about to go on.
     spent: Vec<Receive>,
+    /// How many messages of each envelope were matched, while that is counted.
+    numbers: Option<Box<Numbers<Envelope>>>,
 }
 
 /// Names of messages that did not go through the ring begin here, beyond its positions.
@@ -155,13 +158,42 @@ impl State {
 
     /// Matches a message of the ring.
     fn take_in(&mut self, position: u64, envelope: &Envelope, bytes: &[u8]) {
-        match self.queues.arrive(envelope) {
+        match self.arrive(envelope) {
             None => self.keep_named(*envelope, bytes.into(), position),
             Some(receive) => {
                 receive.fill(envelope, bytes);
                 self.spent.push(receive);
             }
         }
+    }
+
+    /// From now on every match is numbered ([`crate::observe`]).
+    pub(crate) fn number_matches(&mut self) {
+        self.numbers = Some(Box::default());
+    }
+
+    fn number(&mut self, envelope: &Envelope) -> u32 {
+        match &mut self.numbers {
+            None => 0,
+            Some(numbers) => numbers.next(*envelope),
+        }
+    }
+
+    /// The posted receive that takes a message with this envelope; it leaves the queue.
+    pub(crate) fn arrive(&mut self, envelope: &Envelope) -> Option<Receive> {
+        let receive = self.queues.arrive(envelope)?;
+        if self.numbers.is_some() {
+            receive.completion.set_nth(self.number(envelope));
+        }
+        Some(receive)
+    }
+
+    /// The unexpected message that a receive takes, and the number of the match; it
+    /// leaves the queue.
+    pub(crate) fn receive(&mut self, pattern: &Pattern) -> Option<(Envelope, Message, u32)> {
+        let (envelope, message) = self.queues.receive(pattern)?;
+        let nth = self.number(&envelope);
+        Some((envelope, message, nth))
     }
 
     /// Posts a receive.

@@ -119,6 +119,9 @@ impl Rank {
             source: comm.rank as i32,
             tag,
         };
+        if self.is_watched() {
+            self.note_sent(&envelope, context, to, len);
+        }
         let Some(mailbox) = world.mailbox(to) else {
             let synchronous = mode == Mode::Synchronous;
             return world.send_remote(self.world_rank, to, envelope, view, len, synchronous);
@@ -138,7 +141,7 @@ impl Rank {
             }
         }
         let mut state = mailbox.settle();
-        if let Some(receive) = state.queues.arrive(&envelope) {
+        if let Some(receive) = state.arrive(&envelope) {
             drop(state);
             return Ok(hand_over(world, view, len, &envelope, &receive));
         }
@@ -180,7 +183,7 @@ impl Rank {
         };
         let mailbox = self.mailbox();
         let mut state = mailbox.open();
-        let Some((envelope, message)) = state.queues.receive(&pattern) else {
+        let Some((envelope, message, nth)) = state.receive(&pattern) else {
             let completion = Arc::new(Completion::new(self.world_rank));
             let receive = Receive {
                 data: view.to_data(),
@@ -194,7 +197,7 @@ impl Rank {
         if let Some((from, bytes)) = credit {
             self.world.give_credit(self.world_rank, from, bytes);
         }
-        Ok(self.accept(envelope, message, view))
+        Ok(self.accept(envelope, message, view).numbered(nth))
     }
 
     /// Takes a message that has left the unexpected queue.
@@ -234,6 +237,18 @@ impl Rank {
 }
 
 impl Started {
+    /// The same, of a receive whose match has this number.
+    pub(crate) fn numbered(self, nth: u32) -> Started {
+        match self {
+            Started::Done(outcome, error) => Started::Done(Outcome { nth, ..outcome }, error),
+            Started::Pending(completion) => {
+                completion.set_nth(nth);
+                Started::Pending(completion)
+            }
+            sent => sent,
+        }
+    }
+
     /// How it ended, unless it is under way.
     pub(crate) fn ended(self) -> Option<(Outcome, Option<Error>)> {
         match self {

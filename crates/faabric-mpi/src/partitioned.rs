@@ -363,6 +363,7 @@ impl Shared {
             tag: self.tag,
             bytes: receiving.part * receiving.parts.len() as u64,
             cancelled: false,
+            nth: 0,
         }))
     }
 

@@ -19,6 +19,7 @@ pub(crate) struct Matched {
     comm: Arc<Comm>,
     envelope: Envelope,
     message: Message,
+    nth: u32,
 }
 
 /// `MPI_MESSAGE_NULL`.
@@ -67,8 +68,8 @@ impl Rank {
             return Ok((NO_PROC, Status::PROC_NULL));
         };
         let pattern = pattern(&comm, source, from.tag);
-        let (envelope, message) = self.wait_for(guest, || self.take(&pattern))?;
-        self.matched(comm.into_owned(), envelope, message)
+        let taken = self.wait_for(guest, || self.take(&pattern))?;
+        self.matched(comm.into_owned(), taken)
     }
 
     /// `MPI_Improbe` (MPI 4.1, section 3.8.2).
@@ -90,9 +91,7 @@ impl Rank {
                 self.yield_to_others()?;
                 Ok(None)
             }
-            Some((envelope, message)) => {
-                self.matched(comm.into_owned(), envelope, message).map(Some)
-            }
+            Some(taken) => self.matched(comm.into_owned(), taken).map(Some),
         }
     }
 
@@ -108,7 +107,7 @@ impl Rank {
         message: &mut MessageHandle,
     ) -> Result<Status> {
         let (comm, started) = self.start_matched(buffer, message)?;
-        let received = self.wait_started(guest, started);
+        let received = self.wait_received(guest, &comm, started);
         let on = |error| Error {
             on: Some(comm.on()),
             ..error
@@ -144,6 +143,7 @@ impl Rank {
             .ok_or_else(|| unknown(Class::REQUEST, "message", *handle, abi::MPI_MESSAGE_NULL))?;
         *handle = NULL;
         let started = self.accept(matched.envelope, matched.message, view);
+        let started = started.numbered(matched.nth);
         Ok((matched.comm, started))
     }
 
@@ -154,28 +154,28 @@ impl Rank {
     }
 
     /// Takes the message that a receive would take out of its queue.
-    pub(crate) fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message)> {
+    pub(crate) fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message, u32)> {
         let mut state = self.mailbox().open();
-        let (envelope, message) = state.queues.receive(pattern)?;
+        let (envelope, message, nth) = state.receive(pattern)?;
         let credit = state.release(&message);
         drop(state);
         if let Some((from, bytes)) = credit {
             self.world.give_credit(self.world_rank, from, bytes);
         }
-        Some((envelope, message))
+        Some((envelope, message, nth))
     }
 
     fn matched(
         &self,
         comm: Arc<Comm>,
-        envelope: Envelope,
-        message: Message,
+        (envelope, message, nth): (Envelope, Message, u32),
     ) -> Result<(MessageHandle, Status)> {
         let status = Outcome::received(&envelope, message.len()).into();
         let handle = self.messages.lock().insert(Matched {
             comm,
             envelope,
             message,
+            nth,
         });
         match handle {
             Ok(handle) => Ok((handle, status)),

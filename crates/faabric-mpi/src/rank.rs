@@ -21,6 +21,7 @@ use crate::info::Info;
 use crate::lifecycle::Phase;
 use crate::mailbox::Mailbox;
 use crate::memory::{Addr, Memory};
+use crate::observe::Watch;
 use crate::probe::Matched;
 use crate::progress::Operations;
 use crate::request::Request;
@@ -48,6 +49,7 @@ pub struct Rank {
     pub(crate) world: Arc<World>,
     /// Its rank in `MPI_COMM_WORLD`.
     pub(crate) world_rank: u32,
+    pub(crate) watch: Watch,
     /// The guest's linear memory.
     pub(crate) memory: Arc<dyn Memory>,
     pub(crate) phase: Phase,
@@ -98,7 +100,11 @@ impl Rank {
         memory: Arc<dyn Memory>,
     ) -> Result<Rank> {
         let world_rank = world_rank.0;
-        world.own_mailbox(world_rank)?;
+        let mailbox = world.own_mailbox(world_rank)?;
+        let recorder = world.take_recorder(world_rank);
+        if recorder.as_ref().is_some_and(|recorder| recorder.traces()) {
+            mailbox.lock().number_matches();
+        }
         let everyone = Arc::new(Group::new((0..world.size()).collect()));
         let alone = Arc::new(Group::new(vec![world_rank]));
         let mut comm_world = Comm::new(WORLD_ID, everyone, world_rank);
@@ -121,6 +127,7 @@ impl Rank {
         Ok(Rank {
             world,
             world_rank,
+            watch: Watch::new(recorder),
             memory,
             phase: Phase::default(),
             comm_world: Arc::new(comm_world),

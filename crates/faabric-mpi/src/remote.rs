@@ -357,7 +357,7 @@ impl World {
         if !incoming.is_next(packet)? {
             return Ok(());
         }
-        let Some(receive) = state.queues.arrive(&envelope) else {
+        let Some(receive) = state.arrive(&envelope) else {
             let message = Message::Buffered {
                 bytes: payload.into(),
                 from: Some(packet.source),
@@ -396,7 +396,7 @@ impl World {
         {
             return Ok(());
         }
-        match state.queues.arrive(&envelope) {
+        match state.arrive(&envelope) {
             None => {
                 state.queues.keep(
                     envelope,

@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     /// `MPI_Cancel` was in time.
     pub(crate) cancelled: bool,
+    /// Which message of its envelope it is, from 1; 0 where that is not counted.
+    pub(crate) nth: u32,
 }
 
 impl Outcome {
@@ -31,6 +33,7 @@ impl Outcome {
         tag: crate::abi::MPI_ANY_TAG,
         bytes: 0,
         cancelled: false,
+        nth: 0,
     };
 
     /// What was cancelled ends with.
@@ -52,6 +55,7 @@ impl Outcome {
             tag: envelope.tag,
             bytes,
             cancelled: false,
+            nth: 0,
         }
     }
 }
@@ -69,6 +73,8 @@ pub(crate) struct Completion {
     tag: AtomicI32,
     bytes: AtomicU64,
     cancelled: AtomicBool,
+    /// Set when the message is matched; see [`Outcome::nth`].
+    nth: AtomicU32,
     error: OnceLock<Error>,
 }
 
@@ -86,6 +92,7 @@ impl Completion {
             tag: AtomicI32::new(0),
             bytes: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
+            nth: AtomicU32::new(0),
             error: OnceLock::new(),
         }
     }
@@ -119,7 +126,13 @@ impl Completion {
             tag: self.tag.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             cancelled: self.cancelled.load(Ordering::Relaxed),
+            nth: self.nth.load(Ordering::Relaxed),
         }
+    }
+
+    /// A receive is matched, by the `nth` message of its envelope.
+    pub(crate) fn set_nth(&self, nth: u32) {
+        self.nth.store(nth, Ordering::Relaxed);
     }
 
     /// Ends the operation with an outcome and perhaps an error. Called once; does not wake

@@ -145,7 +145,7 @@ impl Rank {
         };
         let context = Context::PointToPoint;
         let started = self.start_recv(&comm, context, source, from.tag, view)?;
-        Ok(self.wait_started(guest, started)?.into())
+        Ok(self.wait_received(guest, &comm, started)?.into())
     }
 
     /// `MPI_Irecv` (MPI 4.1, section 3.7.2).
@@ -269,6 +269,20 @@ impl Rank {
             Started::Sent(_) | Started::Buffered(_) => Ok(Outcome::EMPTY),
             Started::Pending(c) => self.wait_completion(guest, &c),
         }
+    }
+
+    /// Waits for a receive of the program that was started.
+    pub(crate) fn wait_received(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        started: Started,
+    ) -> Result<Outcome> {
+        let outcome = self.wait_started(guest, started)?;
+        if self.is_watched() {
+            self.note_received(comm, &outcome);
+        }
+        Ok(outcome)
     }
 
     /// Names a request that is under way.

@@ -6,10 +6,13 @@
 
 use crate::error::{Class, Error, Result};
 use crate::mailbox::Mailbox;
+use crate::observe::Recorder;
 use crate::remote::Remote;
 use crate::request::{Completion, Outcome};
 use faabric_wire::fabric::{Fabric, LinkError};
 use faabric_wire::id::{JobId, Rank};
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -73,6 +76,8 @@ pub struct World {
     me: Weak<World>,
     /// What the collectives of this worker's ranks share.
     pub(crate) teams: crate::collective::Teams,
+    /// Of ranks that are to be recorded and have not begun.
+    recorders: Mutex<HashMap<u32, Arc<Recorder>>>,
     /// What its ranks have of windows.
     pub(crate) windows: crate::rma::Windows,
     /// Shared pointers of files whose rank 0 is here.
@@ -112,9 +117,19 @@ impl World {
             live: AtomicU32::new(live),
             me: me.clone(),
             teams: crate::collective::Teams::default(),
+            recorders: Mutex::default(),
             windows: crate::rma::Windows::default(),
             pointers: crate::io::Pointers::default(),
         })
+    }
+
+    /// Has the calls of a rank recorded. Before its [`Rank`](crate::Rank) is made.
+    pub fn record(&self, rank: Rank, recorder: Arc<Recorder>) {
+        self.recorders.lock().insert(rank.0, recorder);
+    }
+
+    pub(crate) fn take_recorder(&self, world_rank: u32) -> Option<Arc<Recorder>> {
+        self.recorders.lock().remove(&world_rank)
     }
 
     /// The job.

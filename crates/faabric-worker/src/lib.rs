@@ -17,6 +17,7 @@
 //! Nothing here decides where ranks run; that is the planner's. Nothing here knows MPI
 //! or Wasm; that is `faabric-mpi`'s and `faabric-host`'s.
 
+mod alignment;
 mod config;
 mod error;
 mod input;
@@ -25,6 +26,7 @@ mod modules;
 mod outbox;
 mod output;
 mod rank;
+mod recording;
 mod roots;
 mod session;
 mod worker;

@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 
 /// Bytes of output that may wait for the planner before ranks have to.
 pub(crate) const ROOM: usize = 8 << 20;
+/// Bytes of output and reports that may wait before reports are dropped: output goes on.
+const REPORT_ROOM: usize = ROOM / 2;
 
 /// The messages of this process to its planner, over all connections.
 pub(crate) struct Outbox {
@@ -80,6 +82,19 @@ impl Outbox {
         drop(state);
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Takes a piece of a report on what a rank does, if there is room beside the output
+    /// of ranks. False if it was dropped.
+    pub(crate) fn try_report(&self, piece: Output) -> bool {
+        let mut state = self.state.lock();
+        let has_room = state.bytes < REPORT_ROOM;
+        if has_room {
+            state.push(Message::Output(piece));
+            drop(state);
+            self.changed.notify_waiters();
+        }
+        has_room
     }
 
     /// Takes output if there is room, else gives it back.
@@ -245,6 +260,17 @@ mod tests {
         outbox.drained().await;
         outbox.reconnected(false, Vec::new());
         assert_eq!(outbox.take(), None);
+    }
+
+    #[test]
+    fn reports_leave_room_for_output() {
+        let outbox = Outbox::new();
+        let ended = AtomicBool::new(false);
+        assert!(outbox.try_report(output(REPORT_ROOM)));
+        assert!(!outbox.try_report(output(1)));
+        outbox.output(output(1), &ended).unwrap();
+        outbox.received(1);
+        assert!(outbox.try_report(output(1)));
     }
 
     #[test]

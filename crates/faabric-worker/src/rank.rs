@@ -2,6 +2,7 @@
 
 use crate::job::{Job, code};
 use crate::output::{Stream, Writer};
+use crate::recording::Recording;
 use faabric_host::{Dir, Module, NoInput, Process, ProcessConfig, Stdin};
 use faabric_wire::id::Rank;
 use faabric_wire::proto;
@@ -58,6 +59,7 @@ fn run_process(
         thread_limit: job.shared.config.thread_limit,
         mpi: Some((Arc::clone(&job.world), rank)),
     };
+    let recording = Recording::start(job, rank);
     let process = match Process::new(module, config) {
         Ok(process) => process,
         Err(error) => {
@@ -69,6 +71,7 @@ fn run_process(
     };
     job.running(rank, process.interrupter());
     let exit = process.run();
+    drop(recording);
     Outcome {
         code: exit.code,
         reason: exit.reason.unwrap_or_default(),

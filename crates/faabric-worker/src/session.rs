@@ -14,10 +14,11 @@
 
 use crate::error::Error;
 use crate::worker::Shared;
+use faabric_wire::clock;
 use faabric_wire::proto::from_worker::Message;
 use faabric_wire::proto::to_worker::Message as Order;
 use faabric_wire::proto::worker_link_client::WorkerLinkClient;
-use faabric_wire::proto::{FromWorker, Heartbeat, ToWorker, Welcome};
+use faabric_wire::proto::{Clock, FromWorker, Heartbeat, ToWorker, Welcome};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,6 +149,7 @@ async fn connection(
         sequence: 0,
         message: Some(Message::Hello(shared.hello())),
     };
+    let sent_ns = clock::monotonic_ns();
     if sender.send(hello).await.is_err() {
         return Status::internal("the connection did not start");
     }
@@ -156,6 +158,14 @@ async fn connection(
         Err(status) => return status,
     };
     welcomed(&welcome, fence);
+    // An older planner does not say.
+    if welcome.planner_ns != 0 {
+        shared.alignment.answered(&Clock {
+            sent_ns,
+            planner_ns: welcome.planner_ns,
+            boot: welcome.boot.clone(),
+        });
+    }
     let lease = Duration::from_millis(welcome.lease_ms.max(1));
     tokio::select! {
         closed = report(shared, &sender, welcome.receipts) => closed,
@@ -206,7 +216,8 @@ async fn beat(sender: &mpsc::Sender<FromWorker>, every: Duration) -> Status {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let message = Some(Message::Heartbeat(Heartbeat {}));
+        let sent_ns = clock::monotonic_ns();
+        let message = Some(Message::Heartbeat(Heartbeat { sent_ns }));
         if sender
             .send(FromWorker {
                 sequence: 0,
@@ -230,6 +241,7 @@ async fn obey(shared: &Arc<Shared>, orders: &mut Streaming<ToWorker>) -> Status 
                 Some(Order::Stdin(stdin)) => shared.feed_job(&stdin),
                 Some(Order::Ended(ended)) => shared.forget_job(ended.job),
                 Some(Order::Received(received)) => shared.outbox.received(received.sequence),
+                Some(Order::Clock(clock)) => shared.alignment.answered(&clock),
                 // A newer planner's order that this worker does not know.
                 Some(Order::Welcome(_)) | None => {}
             },

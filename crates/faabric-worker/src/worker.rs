@@ -1,5 +1,6 @@
 //! A worker: what its parts share, its start and its end.
 
+use crate::alignment::Alignment;
 use crate::config::Config;
 use crate::error::Error;
 use crate::job::{Job, PATIENCE, code};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) roots: Roots,
     pub(crate) endpoint: Endpoint,
     pub(crate) outbox: Arc<Outbox>,
+    /// Of this worker's clock with the planner's.
+    pub(crate) alignment: Alignment,
     pub(crate) outputs: Arc<Outputs>,
     pub(crate) modules: Modules,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -86,6 +89,7 @@ impl Worker {
             endpoint,
             outputs: Outputs::start(Arc::clone(&outbox)).map_err(Error::Thread)?,
             outbox,
+            alignment: Alignment::default(),
             modules: Modules::new(planner.clone(), config.cache.clone()),
             runtime: tokio::runtime::Handle::current(),
             rank_ended: Notify::new(),

@@ -5,7 +5,7 @@ use crate::memory::Addr;
 use crate::rank::Buffer;
 
 /// `MPI_IN_PLACE` as an address.
-pub(super) const IN_PLACE: Addr = Addr(crate::abi::MPI_IN_PLACE as u64);
+pub(crate) const IN_PLACE: Addr = Addr(crate::abi::MPI_IN_PLACE as u64);
 
 /// One block a rank, at displacements of the caller's choice (the v-variants).
 ///

@@ -28,6 +28,7 @@ mod select;
 mod simulate;
 mod stream;
 
+pub(crate) use call::IN_PLACE;
 pub use call::{Collective, Reduction, Spread, TypedSpread};
 pub(crate) use ops::Ops;
 pub use select::Thresholds;
@@ -138,6 +139,9 @@ impl Rank {
             return begun.outcome();
         }
         let comm = self.active_comm(comm)?;
+        if self.is_watched() {
+            self.note_collective(&comm, call);
+        }
         self.collective_on(guest, &comm, call)
     }
 
@@ -180,6 +184,9 @@ impl Rank {
     ) -> Result<RequestHandle> {
         let comm = self.active_comm(comm)?.into_owned();
         let plan = Arc::new(self.plan(&comm, call)?);
+        if self.is_watched() {
+            self.note_collective(&comm, call);
+        }
         let tag = comm.collective.next_tag();
         let run = Run::new(plan, Arc::clone(&comm), tag)?;
         let started = Started::Pending(self.start_operation(guest, Box::new(run)));

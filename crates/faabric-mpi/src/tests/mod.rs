@@ -5,6 +5,7 @@
 mod collectives;
 mod comms;
 mod io;
+mod observe;
 mod p2p;
 mod partitioned;
 mod quick;

@@ -338,6 +338,8 @@ impl Loop {
             lease_ms,
             receipts: true,
             fence_ms: self.config.fence_ms.max(lease_ms),
+            planner_ns: clock::monotonic_ns(),
+            boot: clock::boot().to_owned(),
         };
         self.tell(&worker, ToWorker::Welcome(welcome));
         self.answer(reply, Ok(()));

@@ -18,6 +18,7 @@ use super::core::{Core, Input};
 use crate::engine::{Event, Offer};
 use crate::names::WorkerName;
 use crate::output::{Chunk, Source};
+use faabric_wire::clock;
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::{
     self, FromWorker, Hello, Stdin, ToWorker, from_worker::Message as Said,
@@ -356,13 +357,31 @@ impl Reader {
                 self.core.input.taken(JobId(taken.job), taken.bytes);
                 None
             }
-            Some(Said::Heartbeat(_)) => None,
+            Some(Said::Heartbeat(beat)) => {
+                self.answer_clock(beat.sent_ns);
+                None
+            }
             Some(Said::Hello(_)) | None => {
                 tracing::debug!(worker = %self.worker, "a message without meaning is ignored");
                 None
             }
         };
         self.say(event, unsaid).await
+    }
+
+    /// Tells a worker what time it is here. At once: the answer is worth as much as it
+    /// is quick.
+    fn answer_clock(&self, sent_ns: i64) {
+        if sent_ns == 0 {
+            return; // an older worker, which does not ask
+        }
+        let clock = proto::Clock {
+            sent_ns,
+            planner_ns: clock::monotonic_ns(),
+            boot: clock::boot().to_owned(),
+        };
+        // A worker that takes no messages is noticed when it matters.
+        self.core.links.tell(&self.worker, Told::Clock(clock));
     }
 
     /// Tells the loop, and with it what was kept so far.

@@ -371,7 +371,7 @@ impl WorkerLink for Service {
         let welcome = Welcome {
             lease_ms: state.lease_ms,
             receipts: true,
-            fence_ms: 0,
+            ..Welcome::default()
         };
         let message = Some(to_worker::Message::Welcome(welcome));
         orders.send(Ok(ToWorker { message })).await.unwrap();

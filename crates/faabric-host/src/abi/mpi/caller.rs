@@ -61,11 +61,17 @@ pub(super) fn call_on<'a>(
             "{name} was called, but this process is not part of an MPI job"
         )));
     };
+    let on = on.into();
+    let entered = rank.enter(env.data().thread());
     let mut caller = Caller { env };
-    match body(&rank, &mut caller) {
+    let code = match body(&rank, &mut caller) {
         Ok(()) => Ok(abi::MPI_SUCCESS),
-        Err(error) => caller.fail(&rank, name, on.into(), error),
+        Err(error) => caller.fail(&rank, name, on, error),
+    };
+    if let Some(entered) = entered {
+        rank.leave(entered, name, on);
     }
+    code
 }
 
 impl Caller<'_> {

@@ -192,7 +192,7 @@ impl Worker {
             let mut ticks = tokio::time::interval(std::time::Duration::from_millis(50));
             loop {
                 ticks.tick().await;
-                let message = from_worker::Message::Heartbeat(proto::Heartbeat {});
+                let message = from_worker::Message::Heartbeat(proto::Heartbeat { sent_ns: 0 });
                 let message = FromWorker {
                     message: Some(message),
                     sequence: 0,
