@@ -191,8 +191,22 @@ fn environment(requested: &[String]) -> Result<Vec<EnvVar>> {
         name: "PWD".to_owned(),
         value: path_text(&current_dir()?)?,
     };
+    let own = settings().filter(|setting| {
+        let names = requested.iter().map(|entry| entry.split('=').next());
+        !names.into_iter().flatten().any(|name| name == setting.name)
+    });
+    let own: Vec<_> = own.map(Ok).collect();
     let requested = requested.iter().map(|entry| env_var(entry));
-    requested.chain([Ok(pwd)]).collect()
+    requested.chain(own).chain([Ok(pwd)]).collect()
+}
+
+/// What adjusts the MPI engine goes with every job, as mpirun's parameters do.
+fn settings() -> impl Iterator<Item = EnvVar> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+        name.starts_with("FAABRIC_MPI_")
+            .then_some(EnvVar { name, value })
+    })
 }
 
 fn current_dir() -> Result<PathBuf> {

@@ -1169,308 +1169,104 @@ WEAK int MPI_File_write_shared(MPI_File fh, const void *buf, int count, MPI_Data
 
 WEAK int MPI_File_write_shared_c(MPI_File fh, const void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Status *status) { return PMPI_File_write_shared_c(fh, buf, count, datatype, status); }
 
-int PMPI_T_category_changed(int *update_number)
-{
-    return faabric_unsupported("MPI_T_category_changed", MPI_COMM_SELF);
-}
-int MPI_T_category_changed(int *update_number) __attribute__((weak, alias("PMPI_T_category_changed")));
+WEAK int MPI_T_category_changed(int *update_number) { return PMPI_T_category_changed(update_number); }
 
-int PMPI_T_category_get_categories(int cat_index, int len, int indices[])
-{
-    return faabric_unsupported("MPI_T_category_get_categories", MPI_COMM_SELF);
-}
-int MPI_T_category_get_categories(int cat_index, int len, int indices[]) __attribute__((weak, alias("PMPI_T_category_get_categories")));
+WEAK int MPI_T_category_get_categories(int cat_index, int len, int indices[]) { return PMPI_T_category_get_categories(cat_index, len, indices); }
 
-int PMPI_T_category_get_cvars(int cat_index, int len, int indices[])
-{
-    return faabric_unsupported("MPI_T_category_get_cvars", MPI_COMM_SELF);
-}
-int MPI_T_category_get_cvars(int cat_index, int len, int indices[]) __attribute__((weak, alias("PMPI_T_category_get_cvars")));
+WEAK int MPI_T_category_get_cvars(int cat_index, int len, int indices[]) { return PMPI_T_category_get_cvars(cat_index, len, indices); }
 
-int PMPI_T_category_get_events(int cat_index, int len, int indices[])
-{
-    return faabric_unsupported("MPI_T_category_get_events", MPI_COMM_SELF);
-}
-int MPI_T_category_get_events(int cat_index, int len, int indices[]) __attribute__((weak, alias("PMPI_T_category_get_events")));
+WEAK int MPI_T_category_get_events(int cat_index, int len, int indices[]) { return PMPI_T_category_get_events(cat_index, len, indices); }
 
-int PMPI_T_category_get_index(const char *name, int *cat_index)
-{
-    return faabric_unsupported("MPI_T_category_get_index", MPI_COMM_SELF);
-}
-int MPI_T_category_get_index(const char *name, int *cat_index) __attribute__((weak, alias("PMPI_T_category_get_index")));
+WEAK int MPI_T_category_get_index(const char *name, int *cat_index) { return PMPI_T_category_get_index(name, cat_index); }
 
-int PMPI_T_category_get_info(int cat_index, char *name, int *name_len, char *desc, int *desc_len, int *num_cvars, int *num_pvars, int *num_categories)
-{
-    return faabric_unsupported("MPI_T_category_get_info", MPI_COMM_SELF);
-}
-int MPI_T_category_get_info(int cat_index, char *name, int *name_len, char *desc, int *desc_len, int *num_cvars, int *num_pvars, int *num_categories) __attribute__((weak, alias("PMPI_T_category_get_info")));
+WEAK int MPI_T_category_get_info(int cat_index, char *name, int *name_len, char *desc, int *desc_len, int *num_cvars, int *num_pvars, int *num_categories) { return PMPI_T_category_get_info(cat_index, name, name_len, desc, desc_len, num_cvars, num_pvars, num_categories); }
 
-int PMPI_T_category_get_num(int *num_cat)
-{
-    return faabric_unsupported("MPI_T_category_get_num", MPI_COMM_SELF);
-}
-int MPI_T_category_get_num(int *num_cat) __attribute__((weak, alias("PMPI_T_category_get_num")));
+WEAK int MPI_T_category_get_num(int *num_cat) { return PMPI_T_category_get_num(num_cat); }
 
-int PMPI_T_category_get_num_events(int cat_index, int *num_events)
-{
-    return faabric_unsupported("MPI_T_category_get_num_events", MPI_COMM_SELF);
-}
-int MPI_T_category_get_num_events(int cat_index, int *num_events) __attribute__((weak, alias("PMPI_T_category_get_num_events")));
+WEAK int MPI_T_category_get_num_events(int cat_index, int *num_events) { return PMPI_T_category_get_num_events(cat_index, num_events); }
 
-int PMPI_T_category_get_pvars(int cat_index, int len, int indices[])
-{
-    return faabric_unsupported("MPI_T_category_get_pvars", MPI_COMM_SELF);
-}
-int MPI_T_category_get_pvars(int cat_index, int len, int indices[]) __attribute__((weak, alias("PMPI_T_category_get_pvars")));
+WEAK int MPI_T_category_get_pvars(int cat_index, int len, int indices[]) { return PMPI_T_category_get_pvars(cat_index, len, indices); }
 
-int PMPI_T_cvar_get_index(const char *name, int *cvar_index)
-{
-    return faabric_unsupported("MPI_T_cvar_get_index", MPI_COMM_SELF);
-}
-int MPI_T_cvar_get_index(const char *name, int *cvar_index) __attribute__((weak, alias("PMPI_T_cvar_get_index")));
+WEAK int MPI_T_cvar_get_index(const char *name, int *cvar_index) { return PMPI_T_cvar_get_index(name, cvar_index); }
 
-int PMPI_T_cvar_get_info(int cvar_index, char *name, int *name_len, int *verbosity, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope)
-{
-    return faabric_unsupported("MPI_T_cvar_get_info", MPI_COMM_SELF);
-}
-int MPI_T_cvar_get_info(int cvar_index, char *name, int *name_len, int *verbosity, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope) __attribute__((weak, alias("PMPI_T_cvar_get_info")));
+WEAK int MPI_T_cvar_get_info(int cvar_index, char *name, int *name_len, int *verbosity, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *scope) { return PMPI_T_cvar_get_info(cvar_index, name, name_len, verbosity, datatype, enumtype, desc, desc_len, bind, scope); }
 
-int PMPI_T_cvar_get_num(int *num_cvar)
-{
-    return faabric_unsupported("MPI_T_cvar_get_num", MPI_COMM_SELF);
-}
-int MPI_T_cvar_get_num(int *num_cvar) __attribute__((weak, alias("PMPI_T_cvar_get_num")));
+WEAK int MPI_T_cvar_get_num(int *num_cvar) { return PMPI_T_cvar_get_num(num_cvar); }
 
-int PMPI_T_cvar_handle_alloc(int cvar_index, void *obj_handle, MPI_T_cvar_handle *handle, int *count)
-{
-    return faabric_unsupported("MPI_T_cvar_handle_alloc", MPI_COMM_SELF);
-}
-int MPI_T_cvar_handle_alloc(int cvar_index, void *obj_handle, MPI_T_cvar_handle *handle, int *count) __attribute__((weak, alias("PMPI_T_cvar_handle_alloc")));
+WEAK int MPI_T_cvar_handle_alloc(int cvar_index, void *obj_handle, MPI_T_cvar_handle *handle, int *count) { return PMPI_T_cvar_handle_alloc(cvar_index, obj_handle, handle, count); }
 
-int PMPI_T_cvar_handle_free(MPI_T_cvar_handle *handle)
-{
-    return faabric_unsupported("MPI_T_cvar_handle_free", MPI_COMM_SELF);
-}
-int MPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) __attribute__((weak, alias("PMPI_T_cvar_handle_free")));
+WEAK int MPI_T_cvar_handle_free(MPI_T_cvar_handle *handle) { return PMPI_T_cvar_handle_free(handle); }
 
-int PMPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf)
-{
-    return faabric_unsupported("MPI_T_cvar_read", MPI_COMM_SELF);
-}
-int MPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf) __attribute__((weak, alias("PMPI_T_cvar_read")));
+WEAK int MPI_T_cvar_read(MPI_T_cvar_handle handle, void *buf) { return PMPI_T_cvar_read(handle, buf); }
 
-int PMPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf)
-{
-    return faabric_unsupported("MPI_T_cvar_write", MPI_COMM_SELF);
-}
-int MPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf) __attribute__((weak, alias("PMPI_T_cvar_write")));
+WEAK int MPI_T_cvar_write(MPI_T_cvar_handle handle, const void *buf) { return PMPI_T_cvar_write(handle, buf); }
 
-int PMPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len)
-{
-    return faabric_unsupported("MPI_T_enum_get_info", MPI_COMM_SELF);
-}
-int MPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len) __attribute__((weak, alias("PMPI_T_enum_get_info")));
+WEAK int MPI_T_enum_get_info(MPI_T_enum enumtype, int *num, char *name, int *name_len) { return PMPI_T_enum_get_info(enumtype, num, name, name_len); }
 
-int PMPI_T_enum_get_item(MPI_T_enum enumtype, int indx, int *value, char *name, int *name_len)
-{
-    return faabric_unsupported("MPI_T_enum_get_item", MPI_COMM_SELF);
-}
-int MPI_T_enum_get_item(MPI_T_enum enumtype, int indx, int *value, char *name, int *name_len) __attribute__((weak, alias("PMPI_T_enum_get_item")));
+WEAK int MPI_T_enum_get_item(MPI_T_enum enumtype, int indx, int *value, char *name, int *name_len) { return PMPI_T_enum_get_item(enumtype, indx, value, name, name_len); }
 
-int PMPI_T_event_callback_get_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info *info_used)
-{
-    return faabric_unsupported("MPI_T_event_callback_get_info", MPI_COMM_SELF);
-}
-int MPI_T_event_callback_get_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info *info_used) __attribute__((weak, alias("PMPI_T_event_callback_get_info")));
+WEAK int MPI_T_event_callback_get_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info *info_used) { return PMPI_T_event_callback_get_info(event_registration, cb_safety, info_used); }
 
-int PMPI_T_event_callback_set_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info)
-{
-    return faabric_unsupported("MPI_T_event_callback_set_info", MPI_COMM_SELF);
-}
-int MPI_T_event_callback_set_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info) __attribute__((weak, alias("PMPI_T_event_callback_set_info")));
+WEAK int MPI_T_event_callback_set_info(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info) { return PMPI_T_event_callback_set_info(event_registration, cb_safety, info); }
 
-int PMPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer)
-{
-    return faabric_unsupported("MPI_T_event_copy", MPI_COMM_SELF);
-}
-int MPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer) __attribute__((weak, alias("PMPI_T_event_copy")));
+WEAK int MPI_T_event_copy(MPI_T_event_instance event_instance, void *buffer) { return PMPI_T_event_copy(event_instance, buffer); }
 
-int PMPI_T_event_get_index(const char *name, int *event_index)
-{
-    return faabric_unsupported("MPI_T_event_get_index", MPI_COMM_SELF);
-}
-int MPI_T_event_get_index(const char *name, int *event_index) __attribute__((weak, alias("PMPI_T_event_get_index")));
+WEAK int MPI_T_event_get_index(const char *name, int *event_index) { return PMPI_T_event_get_index(name, event_index); }
 
-int PMPI_T_event_get_info(int event_index, char *name, int *name_len, int *verbosity, MPI_Datatype array_of_datatypes[], MPI_Aint array_of_displacements[], int *num_elements, MPI_T_enum *enumtype, MPI_Info *info, char *desc, int *desc_len, int *bind)
-{
-    return faabric_unsupported("MPI_T_event_get_info", MPI_COMM_SELF);
-}
-int MPI_T_event_get_info(int event_index, char *name, int *name_len, int *verbosity, MPI_Datatype array_of_datatypes[], MPI_Aint array_of_displacements[], int *num_elements, MPI_T_enum *enumtype, MPI_Info *info, char *desc, int *desc_len, int *bind) __attribute__((weak, alias("PMPI_T_event_get_info")));
+WEAK int MPI_T_event_get_info(int event_index, char *name, int *name_len, int *verbosity, MPI_Datatype array_of_datatypes[], MPI_Aint array_of_displacements[], int *num_elements, MPI_T_enum *enumtype, MPI_Info *info, char *desc, int *desc_len, int *bind) { return PMPI_T_event_get_info(event_index, name, name_len, verbosity, array_of_datatypes, array_of_displacements, num_elements, enumtype, info, desc, desc_len, bind); }
 
-int PMPI_T_event_get_num(int *num_events)
-{
-    return faabric_unsupported("MPI_T_event_get_num", MPI_COMM_SELF);
-}
-int MPI_T_event_get_num(int *num_events) __attribute__((weak, alias("PMPI_T_event_get_num")));
+WEAK int MPI_T_event_get_num(int *num_events) { return PMPI_T_event_get_num(num_events); }
 
-int PMPI_T_event_get_source(MPI_T_event_instance event_instance, int *source_index)
-{
-    return faabric_unsupported("MPI_T_event_get_source", MPI_COMM_SELF);
-}
-int MPI_T_event_get_source(MPI_T_event_instance event_instance, int *source_index) __attribute__((weak, alias("PMPI_T_event_get_source")));
+WEAK int MPI_T_event_get_source(MPI_T_event_instance event_instance, int *source_index) { return PMPI_T_event_get_source(event_instance, source_index); }
 
-int PMPI_T_event_get_timestamp(MPI_T_event_instance event_instance, MPI_Count *event_timestamp)
-{
-    return faabric_unsupported("MPI_T_event_get_timestamp", MPI_COMM_SELF);
-}
-int MPI_T_event_get_timestamp(MPI_T_event_instance event_instance, MPI_Count *event_timestamp) __attribute__((weak, alias("PMPI_T_event_get_timestamp")));
+WEAK int MPI_T_event_get_timestamp(MPI_T_event_instance event_instance, MPI_Count *event_timestamp) { return PMPI_T_event_get_timestamp(event_instance, event_timestamp); }
 
-int PMPI_T_event_handle_alloc(int event_index, void *obj_handle, MPI_Info info, MPI_T_event_registration *event_registration)
-{
-    return faabric_unsupported("MPI_T_event_handle_alloc", MPI_COMM_SELF);
-}
-int MPI_T_event_handle_alloc(int event_index, void *obj_handle, MPI_Info info, MPI_T_event_registration *event_registration) __attribute__((weak, alias("PMPI_T_event_handle_alloc")));
+WEAK int MPI_T_event_handle_alloc(int event_index, void *obj_handle, MPI_Info info, MPI_T_event_registration *event_registration) { return PMPI_T_event_handle_alloc(event_index, obj_handle, info, event_registration); }
 
-int PMPI_T_event_handle_free(MPI_T_event_registration event_registration, void *user_data, MPI_T_event_free_cb_function free_cb_function)
-{
-    return faabric_unsupported("MPI_T_event_handle_free", MPI_COMM_SELF);
-}
-int MPI_T_event_handle_free(MPI_T_event_registration event_registration, void *user_data, MPI_T_event_free_cb_function free_cb_function) __attribute__((weak, alias("PMPI_T_event_handle_free")));
+WEAK int MPI_T_event_handle_free(MPI_T_event_registration event_registration, void *user_data, MPI_T_event_free_cb_function free_cb_function) { return PMPI_T_event_handle_free(event_registration, user_data, free_cb_function); }
 
-int PMPI_T_event_handle_get_info(MPI_T_event_registration event_registration, MPI_Info *info_used)
-{
-    return faabric_unsupported("MPI_T_event_handle_get_info", MPI_COMM_SELF);
-}
-int MPI_T_event_handle_get_info(MPI_T_event_registration event_registration, MPI_Info *info_used) __attribute__((weak, alias("PMPI_T_event_handle_get_info")));
+WEAK int MPI_T_event_handle_get_info(MPI_T_event_registration event_registration, MPI_Info *info_used) { return PMPI_T_event_handle_get_info(event_registration, info_used); }
 
-int PMPI_T_event_handle_set_info(MPI_T_event_registration event_registration, MPI_Info info)
-{
-    return faabric_unsupported("MPI_T_event_handle_set_info", MPI_COMM_SELF);
-}
-int MPI_T_event_handle_set_info(MPI_T_event_registration event_registration, MPI_Info info) __attribute__((weak, alias("PMPI_T_event_handle_set_info")));
+WEAK int MPI_T_event_handle_set_info(MPI_T_event_registration event_registration, MPI_Info info) { return PMPI_T_event_handle_set_info(event_registration, info); }
 
-int PMPI_T_event_read(MPI_T_event_instance event_instance, int element_index, void *buffer)
-{
-    return faabric_unsupported("MPI_T_event_read", MPI_COMM_SELF);
-}
-int MPI_T_event_read(MPI_T_event_instance event_instance, int element_index, void *buffer) __attribute__((weak, alias("PMPI_T_event_read")));
+WEAK int MPI_T_event_read(MPI_T_event_instance event_instance, int element_index, void *buffer) { return PMPI_T_event_read(event_instance, element_index, buffer); }
 
-int PMPI_T_event_register_callback(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info, void *user_data, MPI_T_event_cb_function event_cb_function)
-{
-    return faabric_unsupported("MPI_T_event_register_callback", MPI_COMM_SELF);
-}
-int MPI_T_event_register_callback(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info, void *user_data, MPI_T_event_cb_function event_cb_function) __attribute__((weak, alias("PMPI_T_event_register_callback")));
+WEAK int MPI_T_event_register_callback(MPI_T_event_registration event_registration, MPI_T_cb_safety cb_safety, MPI_Info info, void *user_data, MPI_T_event_cb_function event_cb_function) { return PMPI_T_event_register_callback(event_registration, cb_safety, info, user_data, event_cb_function); }
 
-int PMPI_T_event_set_dropped_handler(MPI_T_event_registration event_registration, MPI_T_event_dropped_cb_function dropped_cb_function)
-{
-    return faabric_unsupported("MPI_T_event_set_dropped_handler", MPI_COMM_SELF);
-}
-int MPI_T_event_set_dropped_handler(MPI_T_event_registration event_registration, MPI_T_event_dropped_cb_function dropped_cb_function) __attribute__((weak, alias("PMPI_T_event_set_dropped_handler")));
+WEAK int MPI_T_event_set_dropped_handler(MPI_T_event_registration event_registration, MPI_T_event_dropped_cb_function dropped_cb_function) { return PMPI_T_event_set_dropped_handler(event_registration, dropped_cb_function); }
 
-int PMPI_T_finalize(void)
-{
-    return faabric_unsupported("MPI_T_finalize", MPI_COMM_SELF);
-}
-int MPI_T_finalize(void) __attribute__((weak, alias("PMPI_T_finalize")));
+WEAK int MPI_T_finalize(void) { return PMPI_T_finalize(); }
 
-int PMPI_T_init_thread(int required, int *provided)
-{
-    return faabric_unsupported("MPI_T_init_thread", MPI_COMM_SELF);
-}
-int MPI_T_init_thread(int required, int *provided) __attribute__((weak, alias("PMPI_T_init_thread")));
+WEAK int MPI_T_init_thread(int required, int *provided) { return PMPI_T_init_thread(required, provided); }
 
-int PMPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index)
-{
-    return faabric_unsupported("MPI_T_pvar_get_index", MPI_COMM_SELF);
-}
-int MPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index) __attribute__((weak, alias("PMPI_T_pvar_get_index")));
+WEAK int MPI_T_pvar_get_index(const char *name, int var_class, int *pvar_index) { return PMPI_T_pvar_get_index(name, var_class, pvar_index); }
 
-int PMPI_T_pvar_get_info(int pvar_index, char *name, int *name_len, int *verbosity, int *var_class, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *readonly, int *continuous, int *atomic)
-{
-    return faabric_unsupported("MPI_T_pvar_get_info", MPI_COMM_SELF);
-}
-int MPI_T_pvar_get_info(int pvar_index, char *name, int *name_len, int *verbosity, int *var_class, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *readonly, int *continuous, int *atomic) __attribute__((weak, alias("PMPI_T_pvar_get_info")));
+WEAK int MPI_T_pvar_get_info(int pvar_index, char *name, int *name_len, int *verbosity, int *var_class, MPI_Datatype *datatype, MPI_T_enum *enumtype, char *desc, int *desc_len, int *bind, int *readonly, int *continuous, int *atomic) { return PMPI_T_pvar_get_info(pvar_index, name, name_len, verbosity, var_class, datatype, enumtype, desc, desc_len, bind, readonly, continuous, atomic); }
 
-int PMPI_T_pvar_get_num(int *num_pvar)
-{
-    return faabric_unsupported("MPI_T_pvar_get_num", MPI_COMM_SELF);
-}
-int MPI_T_pvar_get_num(int *num_pvar) __attribute__((weak, alias("PMPI_T_pvar_get_num")));
+WEAK int MPI_T_pvar_get_num(int *num_pvar) { return PMPI_T_pvar_get_num(num_pvar); }
 
-int PMPI_T_pvar_handle_alloc(MPI_T_pvar_session session, int pvar_index, void *obj_handle, MPI_T_pvar_handle *handle, int *count)
-{
-    return faabric_unsupported("MPI_T_pvar_handle_alloc", MPI_COMM_SELF);
-}
-int MPI_T_pvar_handle_alloc(MPI_T_pvar_session session, int pvar_index, void *obj_handle, MPI_T_pvar_handle *handle, int *count) __attribute__((weak, alias("PMPI_T_pvar_handle_alloc")));
+WEAK int MPI_T_pvar_handle_alloc(MPI_T_pvar_session session, int pvar_index, void *obj_handle, MPI_T_pvar_handle *handle, int *count) { return PMPI_T_pvar_handle_alloc(session, pvar_index, obj_handle, handle, count); }
 
-int PMPI_T_pvar_handle_free(MPI_T_pvar_session session, MPI_T_pvar_handle *handle)
-{
-    return faabric_unsupported("MPI_T_pvar_handle_free", MPI_COMM_SELF);
-}
-int MPI_T_pvar_handle_free(MPI_T_pvar_session session, MPI_T_pvar_handle *handle) __attribute__((weak, alias("PMPI_T_pvar_handle_free")));
+WEAK int MPI_T_pvar_handle_free(MPI_T_pvar_session session, MPI_T_pvar_handle *handle) { return PMPI_T_pvar_handle_free(session, handle); }
 
-int PMPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-{
-    return faabric_unsupported("MPI_T_pvar_read", MPI_COMM_SELF);
-}
-int MPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) __attribute__((weak, alias("PMPI_T_pvar_read")));
+WEAK int MPI_T_pvar_read(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) { return PMPI_T_pvar_read(session, handle, buf); }
 
-int PMPI_T_pvar_readreset(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf)
-{
-    return faabric_unsupported("MPI_T_pvar_readreset", MPI_COMM_SELF);
-}
-int MPI_T_pvar_readreset(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) __attribute__((weak, alias("PMPI_T_pvar_readreset")));
+WEAK int MPI_T_pvar_readreset(MPI_T_pvar_session session, MPI_T_pvar_handle handle, void *buf) { return PMPI_T_pvar_readreset(session, handle, buf); }
 
-int PMPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-{
-    return faabric_unsupported("MPI_T_pvar_reset", MPI_COMM_SELF);
-}
-int MPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle) __attribute__((weak, alias("PMPI_T_pvar_reset")));
+WEAK int MPI_T_pvar_reset(MPI_T_pvar_session session, MPI_T_pvar_handle handle) { return PMPI_T_pvar_reset(session, handle); }
 
-int PMPI_T_pvar_session_create(MPI_T_pvar_session *session)
-{
-    return faabric_unsupported("MPI_T_pvar_session_create", MPI_COMM_SELF);
-}
-int MPI_T_pvar_session_create(MPI_T_pvar_session *session) __attribute__((weak, alias("PMPI_T_pvar_session_create")));
+WEAK int MPI_T_pvar_session_create(MPI_T_pvar_session *session) { return PMPI_T_pvar_session_create(session); }
 
-int PMPI_T_pvar_session_free(MPI_T_pvar_session *session)
-{
-    return faabric_unsupported("MPI_T_pvar_session_free", MPI_COMM_SELF);
-}
-int MPI_T_pvar_session_free(MPI_T_pvar_session *session) __attribute__((weak, alias("PMPI_T_pvar_session_free")));
+WEAK int MPI_T_pvar_session_free(MPI_T_pvar_session *session) { return PMPI_T_pvar_session_free(session); }
 
-int PMPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-{
-    return faabric_unsupported("MPI_T_pvar_start", MPI_COMM_SELF);
-}
-int MPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle) __attribute__((weak, alias("PMPI_T_pvar_start")));
+WEAK int MPI_T_pvar_start(MPI_T_pvar_session session, MPI_T_pvar_handle handle) { return PMPI_T_pvar_start(session, handle); }
 
-int PMPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle)
-{
-    return faabric_unsupported("MPI_T_pvar_stop", MPI_COMM_SELF);
-}
-int MPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle) __attribute__((weak, alias("PMPI_T_pvar_stop")));
+WEAK int MPI_T_pvar_stop(MPI_T_pvar_session session, MPI_T_pvar_handle handle) { return PMPI_T_pvar_stop(session, handle); }
 
-int PMPI_T_pvar_write(MPI_T_pvar_session session, MPI_T_pvar_handle handle, const void *buf)
-{
-    return faabric_unsupported("MPI_T_pvar_write", MPI_COMM_SELF);
-}
-int MPI_T_pvar_write(MPI_T_pvar_session session, MPI_T_pvar_handle handle, const void *buf) __attribute__((weak, alias("PMPI_T_pvar_write")));
+WEAK int MPI_T_pvar_write(MPI_T_pvar_session session, MPI_T_pvar_handle handle, const void *buf) { return PMPI_T_pvar_write(session, handle, buf); }
 
-int PMPI_T_source_get_info(int source_index, char *name, int *name_len, char *desc, int *desc_len, MPI_T_source_order *ordering, MPI_Count *ticks_per_second, MPI_Count *max_ticks, MPI_Info *info)
-{
-    return faabric_unsupported("MPI_T_source_get_info", MPI_COMM_SELF);
-}
-int MPI_T_source_get_info(int source_index, char *name, int *name_len, char *desc, int *desc_len, MPI_T_source_order *ordering, MPI_Count *ticks_per_second, MPI_Count *max_ticks, MPI_Info *info) __attribute__((weak, alias("PMPI_T_source_get_info")));
+WEAK int MPI_T_source_get_info(int source_index, char *name, int *name_len, char *desc, int *desc_len, MPI_T_source_order *ordering, MPI_Count *ticks_per_second, MPI_Count *max_ticks, MPI_Info *info) { return PMPI_T_source_get_info(source_index, name, name_len, desc, desc_len, ordering, ticks_per_second, max_ticks, info); }
 
-int PMPI_T_source_get_num(int *num_sources)
-{
-    return faabric_unsupported("MPI_T_source_get_num", MPI_COMM_SELF);
-}
-int MPI_T_source_get_num(int *num_sources) __attribute__((weak, alias("PMPI_T_source_get_num")));
+WEAK int MPI_T_source_get_num(int *num_sources) { return PMPI_T_source_get_num(num_sources); }
 
-int PMPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp)
-{
-    return faabric_unsupported("MPI_T_source_get_timestamp", MPI_COMM_SELF);
-}
-int MPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp) __attribute__((weak, alias("PMPI_T_source_get_timestamp")));
+WEAK int MPI_T_source_get_timestamp(int source_index, MPI_Count *timestamp) { return PMPI_T_source_get_timestamp(source_index, timestamp); }

@@ -18,6 +18,33 @@ fn sessions_need_no_world() {
     no_failures("sessions.c");
 }
 
+#[test]
+fn the_tool_interface_counts_and_adjusts() {
+    no_failures("tool.c");
+}
+
+#[test]
+fn the_environment_adjusts_the_engine_or_says_why_not() {
+    let run = |setting: &str| {
+        finish(
+            faabric()
+                .args(["run", "-n", "2", "--workers", "2", "--env", setting])
+                .arg(guest("tool.c"))
+                .arg("1000"),
+        )
+    };
+    let right = run("FAABRIC_MPI_EAGER=1000").expect_code(0);
+    assert_eq!(right.stdout, "2 ranks: 0 failures\n");
+    let wrong = run("FAABRIC_MPI_EGAER=1000").expect_code(126);
+    assert!(wrong.stderr.contains("EAGER_REMOTE"), "{}", wrong.stderr);
+    let wrong = run("FAABRIC_MPI_LOCAL=perhaps").expect_code(126);
+    assert!(
+        wrong.stderr.contains("FAABRIC_MPI_LOCAL"),
+        "{}",
+        wrong.stderr
+    );
+}
+
 /// Runs a program that counts what is wrong, on one worker and on two.
 fn no_failures(program: &str) {
     for (ranks, workers) in [("1", "1"), ("4", "1"), ("5", "2")] {

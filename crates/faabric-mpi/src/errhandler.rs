@@ -6,6 +6,7 @@ use crate::guest::{Guest, GuestFn};
 use crate::handle::{CommHandle, ErrhandlerHandle, Handle};
 use crate::memory::Addr;
 use crate::rank::{Rank, unknown};
+use crate::tool::Code;
 use std::collections::BTreeMap;
 
 /// An error handler that the program made.
@@ -281,7 +282,7 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_ARG` for what is no error code.
     pub fn error_class(&self, code: i32) -> Result<i32> {
-        if Class(code).name().is_some() {
+        if Class(code).name().is_some() || Code::text(code).is_some() {
             return Ok(code);
         }
         match self.error_codes.lock().added.get(&code) {
@@ -299,6 +300,9 @@ impl Rank {
     /// `MPI_ERR_ARG` for what is no error code.
     pub fn error_string(&self, code: i32) -> Result<String> {
         if let (Some(name), Some(text)) = (Class(code).name(), Class(code).text()) {
+            return Ok(format!("{name}: {text}"));
+        }
+        if let Some((name, text)) = Code::text(code) {
             return Ok(format!("{name}: {text}"));
         }
         match self.error_codes.lock().added.get(&code) {

@@ -76,6 +76,9 @@ handles! {
     FileHandle = 9, "file";
     SessionHandle = 10, "session";
     KeyvalHandle = 11, "attribute key";
+    CvarHandle = 12, "handle of a control variable";
+    PvarHandle = 13, "handle of a performance variable";
+    PvarSessionHandle = 14, "session of performance variables";
 }
 
 /// The objects of one kind that a rank created, by handle.

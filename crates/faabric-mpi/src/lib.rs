@@ -29,8 +29,10 @@ pub mod op;
 pub mod probe;
 pub mod rma;
 pub mod send;
+pub mod tool;
 pub mod topologies;
 pub mod topology;
+pub mod tuning;
 
 mod agree;
 mod bsend;

@@ -45,6 +45,8 @@ impl Pattern {
 pub(crate) struct Queues<R, M> {
     posted: VecDeque<(Pattern, R)>,
     unexpected: VecDeque<(Envelope, M)>,
+    /// The most unexpected messages since somebody last asked.
+    highest: usize,
 }
 
 impl<R, M> Default for Queues<R, M> {
@@ -52,6 +54,7 @@ impl<R, M> Default for Queues<R, M> {
         Queues {
             posted: VecDeque::new(),
             unexpected: VecDeque::new(),
+            highest: 0,
         }
     }
 }
@@ -60,6 +63,21 @@ impl<R, M> Queues<R, M> {
     /// How many entries both queues have.
     pub(crate) fn len(&self) -> usize {
         self.posted.len() + self.unexpected.len()
+    }
+
+    /// How many receives wait for a message.
+    pub(crate) fn posted(&self) -> usize {
+        self.posted.len()
+    }
+
+    /// How many messages wait for a receive.
+    pub(crate) fn unexpected(&self) -> usize {
+        self.unexpected.len()
+    }
+
+    /// The most that waited since the last call.
+    pub(crate) fn take_highest(&mut self) -> usize {
+        std::mem::replace(&mut self.highest, self.unexpected.len())
     }
 
     /// The posted receive that takes a message with this envelope; it leaves the queue.
@@ -74,6 +92,7 @@ impl<R, M> Queues<R, M> {
     /// Keeps a message that [`Queues::arrive`] found no receive for.
     pub(crate) fn keep(&mut self, envelope: Envelope, message: M) {
         self.unexpected.push_back((envelope, message));
+        self.highest = self.highest.max(self.unexpected.len());
     }
 
     /// The unexpected message that a receive takes; it leaves the queue.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// The longest unexpected message of this worker's ranks that is buffered, in bytes:
 /// it is copied under the receiver's lock.
-const EAGER: u64 = 8 * 1024;
+pub(crate) const EAGER: u64 = 8 * 1024;
 
 /// How a send ends (MPI 4.1, section 3.4). A buffered send is a standard one of a
 /// copy, a ready send is a standard one.
@@ -123,8 +123,8 @@ impl Rank {
             self.note_sent(&envelope, context, to, len);
         }
         let Some(mailbox) = world.mailbox(to) else {
-            let synchronous = mode == Mode::Synchronous;
-            return world.send_remote(self.world_rank, to, envelope, view, len, synchronous);
+            let asks = mode == Mode::Synchronous || len > self.tuned.eager_remote();
+            return world.send_remote(self.world_rank, to, envelope, view, len, asks);
         };
         if mode == Mode::Standard && len <= inbox::LONGEST as u64 {
             let pushed = if len <= inbox::SHORT as u64 {
@@ -146,7 +146,7 @@ impl Rank {
             return Ok(hand_over(world, view, len, &envelope, &receive));
         }
         let room = state.buffered + len + MESSAGE_COST <= BUFFERED_MAX;
-        let started = if mode == Mode::Standard && len <= EAGER && room {
+        let started = if mode == Mode::Standard && len <= self.tuned.eager() && room {
             let mut bytes = vec![0; len as usize].into_boxed_slice();
             view.read(&mut bytes)?;
             Started::Sent(state.keep_bytes(envelope, bytes))

@@ -99,6 +99,17 @@ impl Rank {
     pub(crate) fn wait_for<T>(
         &self,
         guest: &mut dyn Guest,
+        ready: impl FnMut() -> Option<T>,
+    ) -> Result<T> {
+        if self.is_watched() {
+            return self.note_wait(|| self.wait_unwatched(guest, ready));
+        }
+        self.wait_unwatched(guest, ready)
+    }
+
+    fn wait_unwatched<T>(
+        &self,
+        guest: &mut dyn Guest,
         mut ready: impl FnMut() -> Option<T>,
     ) -> Result<T> {
         self.mailbox().wait(&self.world, || {

@@ -27,6 +27,8 @@ use crate::progress::Operations;
 use crate::request::Request;
 use crate::rma::Window;
 use crate::session::Session;
+use crate::tool::Tool;
+use crate::tuning::Tuned;
 use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -50,6 +52,10 @@ pub struct Rank {
     /// Its rank in `MPI_COMM_WORLD`.
     pub(crate) world_rank: u32,
     pub(crate) watch: Watch,
+    /// What can be adjusted.
+    pub(crate) tuned: Tuned,
+    /// The tool interface.
+    pub(crate) tool: Tool,
     /// The guest's linear memory.
     pub(crate) memory: Arc<dyn Memory>,
     pub(crate) phase: Phase,
@@ -101,6 +107,7 @@ impl Rank {
     ) -> Result<Rank> {
         let world_rank = world_rank.0;
         let mailbox = world.own_mailbox(world_rank)?;
+        let tuning = world.teams.tuning();
         let recorder = world.take_recorder(world_rank);
         if recorder.as_ref().is_some_and(|recorder| recorder.traces()) {
             mailbox.lock().number_matches();
@@ -128,6 +135,8 @@ impl Rank {
             world,
             world_rank,
             watch: Watch::new(recorder),
+            tuned: Tuned::new(tuning),
+            tool: Tool::default(),
             memory,
             phase: Phase::default(),
             comm_world: Arc::new(comm_world),

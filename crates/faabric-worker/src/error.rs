@@ -72,6 +72,9 @@ pub enum Error {
         /// With links resolved.
         host: PathBuf,
     },
+    /// The job's environment adjusts the MPI engine in a way that is not possible.
+    #[error("{0}")]
+    Setting(String),
     /// A tier that is none.
     #[error("there is no tier {0:?}; the tiers are auto, cranelift and llvm")]
     Tier(String),

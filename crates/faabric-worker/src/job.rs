@@ -17,6 +17,7 @@
 use crate::input::{Input, TooMuch};
 use crate::worker::Shared;
 use faabric_host::Interrupter;
+use faabric_mpi::tuning::Tuning;
 use faabric_mpi::{Placement, World};
 use faabric_wire::fabric::{Drain, Fabric, LinkError, Sink};
 use faabric_wire::id::{JobId, Rank};
@@ -134,6 +135,7 @@ impl Job {
     /// Prepares the module, then gives every rank a thread. To be spawned.
     pub(crate) async fn start(self: Arc<Self>) {
         let prepared = async {
+            self.tune()?;
             let dirs = self.shared.roots.allow(&self.spec.dirs)?;
             let module = self
                 .shared
@@ -161,6 +163,15 @@ impl Job {
                 self.exited(rank, code::CANNOT_START, &reason);
             }
         }
+    }
+
+    /// Adjusts the MPI engine as the job's environment says.
+    fn tune(&self) -> Result<(), crate::Error> {
+        let variables = self.spec.env.iter();
+        let variables = variables.map(|var| (&*var.name, &*var.value));
+        let tuning = Tuning::from_environment(variables).map_err(crate::Error::Setting)?;
+        self.world.tune(tuning);
+        Ok(())
     }
 
     /// Whether the rank is to get its thread now.

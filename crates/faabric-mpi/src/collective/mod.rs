@@ -41,6 +41,7 @@ use crate::p2p::Started;
 use crate::quick::Begun;
 use crate::rank::Rank;
 use crate::request::{Kind, Recipe};
+use crate::tuning::Tuning;
 use crate::world::World;
 use plan::Planner;
 pub(crate) use run::{Plan, Run};
@@ -98,15 +99,15 @@ impl State {
 #[derive(Default)]
 pub(crate) struct Teams {
     /// When which algorithm is used, unless it is the default.
-    tuned: OnceLock<Thresholds>,
+    tuned: OnceLock<Arc<Tuning>>,
     registry: local::Registry,
 }
 
 impl Teams {
-    /// When which algorithm is used.
-    fn thresholds(&self) -> &Thresholds {
-        static DEFAULT: LazyLock<Thresholds> = LazyLock::new(Thresholds::default);
-        self.tuned.get().unwrap_or(&DEFAULT)
+    /// What ranks begin with.
+    pub(crate) fn tuning(&self) -> Arc<Tuning> {
+        static DEFAULT: LazyLock<Arc<Tuning>> = LazyLock::new(Arc::default);
+        self.tuned.get().unwrap_or(&DEFAULT).clone()
     }
 
     /// The job ends: wakes all who wait in a collective.
@@ -116,10 +117,10 @@ impl Teams {
 }
 
 impl World {
-    /// Chooses algorithms by `thresholds` rather than the default ones. The worlds of a
-    /// job must all be given the same, before any rank starts; only the first counts.
-    pub fn tune(&self, thresholds: Thresholds) {
-        let _ = self.teams.tuned.set(thresholds);
+    /// Adjusts the engine. The worlds of a job must all be given the same, before any
+    /// rank is made; only the first counts.
+    pub fn tune(&self, tuning: Tuning) {
+        let _ = self.teams.tuned.set(Arc::new(tuning));
     }
 }
 
@@ -219,11 +220,13 @@ impl Rank {
             rank: comm.rank,
             size: comm.size(),
         };
+        let changed = self.tuned.changed();
+        let tuning = changed.as_deref().unwrap_or(self.tuned.start());
         let planner = Planner {
             rank: self,
             comm,
             seat,
-            table: self.world.teams.thresholds(),
+            table: &tuning.thresholds,
         };
         if comm.remote.is_some() {
             planner.plan_inter(call)

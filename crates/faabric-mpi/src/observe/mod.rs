@@ -30,13 +30,13 @@ use faabric_wire::clock;
 use faabric_wire::proto::MpiMessage;
 use frame::Frame;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Who watches a rank.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Whether anybody does.
-    on: AtomicBool,
+    /// How many do: the recorder, and handles of the tool interface.
+    watchers: AtomicU32,
     recorder: Option<Arc<Recorder>>,
     /// What is counted while somebody watches.
     pub(crate) counters: Counters,
@@ -49,6 +49,8 @@ pub(crate) struct Counters {
     pub(crate) bytes_sent: AtomicU64,
     pub(crate) messages_received: AtomicU64,
     pub(crate) bytes_received: AtomicU64,
+    /// Time within [`Rank::wait_for`].
+    pub(crate) waited_ns: AtomicU64,
 }
 
 fn add(counter: &AtomicU64, more: u64) {
@@ -58,10 +60,20 @@ fn add(counter: &AtomicU64, more: u64) {
 impl Watch {
     pub(crate) fn new(recorder: Option<Arc<Recorder>>) -> Watch {
         Watch {
-            on: AtomicBool::new(recorder.is_some()),
+            watchers: AtomicU32::new(u32::from(recorder.is_some())),
             recorder,
             counters: Counters::default(),
         }
+    }
+
+    /// Somebody begins to watch.
+    pub(crate) fn begin(&self) {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody who began has seen enough.
+    pub(crate) fn end(&self) {
+        self.watchers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -70,7 +82,7 @@ impl Rank {
     #[inline]
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.watch.on.load(Ordering::Relaxed)
+        self.watch.watchers.load(Ordering::Relaxed) != 0
     }
 
     /// An MPI call begins on this thread, whose number in its process is `thread`. None
@@ -96,6 +108,16 @@ impl Rank {
         };
         let ended = entered.end(clock::monotonic_ns());
         recorder.call(function, comm, ended);
+    }
+
+    /// Runs a wait, and counts how long it takes.
+    #[cold]
+    pub(crate) fn note_wait<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let began = clock::monotonic_ns();
+        let waited = wait();
+        let took = clock::monotonic_ns().saturating_sub(began).max(0);
+        add(&self.watch.counters.waited_ns, took.cast_unsigned());
+        waited
     }
 
     /// A send of the program begins.

@@ -12,6 +12,7 @@ mod quick;
 mod requests;
 mod rma;
 mod sessions;
+mod tool;
 
 use crate::abi;
 use crate::error::{Class, Error, Result, Trap};

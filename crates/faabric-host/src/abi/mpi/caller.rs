@@ -57,9 +57,7 @@ pub(super) fn call_on<'a>(
     body: impl FnOnce(&Rank, &mut Caller<'a>) -> Result<()>,
 ) -> Code {
     let Some(rank) = env.data().mpi().cloned() else {
-        return Err(Stop::Trap(format!(
-            "{name} was called, but this process is not part of an MPI job"
-        )));
+        return Err(outside(name));
     };
     let on = on.into();
     let entered = rank.enter(env.data().thread());
@@ -72,6 +70,32 @@ pub(super) fn call_on<'a>(
         rank.leave(entered, name, on);
     }
     code
+}
+
+/// Runs the body of function `name` of the tool interface, whose errors are returned
+/// and go to no error handler (MPI 4.1, section 15.3.10).
+pub(super) fn call_tool<'a>(
+    env: Env<'a>,
+    name: &str,
+    body: impl FnOnce(&Rank, &mut Caller<'a>) -> Result<()>,
+) -> Code {
+    let Some(rank) = env.data().mpi().cloned() else {
+        return Err(outside(name));
+    };
+    let mut caller = Caller { env };
+    Ok(match body(&rank, &mut caller) {
+        Ok(()) => abi::MPI_SUCCESS,
+        // Of a pointer: the tool interface has one code for all that is wrong.
+        Err(error) if error.class.0 < abi::MPI_T_ERR_CANNOT_INIT => abi::MPI_T_ERR_INVALID,
+        Err(error) => error.class.0,
+    })
+}
+
+#[cold]
+fn outside(name: &str) -> Stop {
+    Stop::Trap(format!(
+        "{name} was called, but this process is not part of an MPI job"
+    ))
 }
 
 impl Caller<'_> {

@@ -6,7 +6,7 @@
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
 //! p2p, partitioned, request, collective, datatype, comm, session, topology, env,
-//! attribute, rma, file
+//! attribute, rma, file, tool
 //!             the handlers, by chapter of the standard
 //! ```
 //! A handler decodes its arguments, calls [`faabric_mpi::Rank`] and encodes what it
@@ -30,6 +30,7 @@ mod partitioned;
 mod request;
 mod rma;
 mod session;
+mod tool;
 mod topology;
 
 use crate::abi::Import;
@@ -54,6 +55,8 @@ pub(crate) const FUNCTIONS: &[&[Import]] = &[
     rma::TRANSFERS,
     file::FUNCTIONS,
     file::ACCESSES,
+    tool::VARIABLES,
+    tool::CATEGORIES_AND_EVENTS,
 ];
 
 #[cfg(test)]

@@ -187,7 +187,8 @@ impl Rank {
         call: &Collective<'_>,
         tag: i32,
     ) -> Result<Option<()>> {
-        let table = self.world.teams.thresholds();
+        let changed = self.tuned.changed();
+        let table = &changed.as_deref().unwrap_or(self.tuned.start()).thresholds;
         let caller = Caller {
             rank: self,
             comm,

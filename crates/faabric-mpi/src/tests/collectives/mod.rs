@@ -12,6 +12,7 @@ use crate::collective::{Collective, Reduction, Spread, Thresholds, TypedSpread};
 use crate::datatype::Datatype;
 use crate::handle::OpHandle;
 use crate::op::UserOp;
+use crate::tuning::Tuning;
 
 const SIZES: [u32; 5] = [1, 2, 3, 5, 8];
 /// Elements (of four bytes): small, copied and shown contributions.
@@ -119,10 +120,14 @@ fn run_all_ways(size: u32, program: impl Fn(&mut Process) + Sync) {
         for workers in [1, 2] {
             let of_rank: Vec<u32> = (0..size).map(|rank| rank % workers).collect();
             let cluster = Cluster::new(&of_rank);
+            let tuning = Tuning {
+                thresholds: thresholds.clone(),
+                ..Tuning::default()
+            };
             cluster
                 .worlds
                 .iter()
-                .for_each(|world| world.tune(thresholds.clone()));
+                .for_each(|world| world.tune(tuning.clone()));
             cluster.run(|process| {
                 process.rank.init().unwrap();
                 program(process);
