@@ -24,7 +24,7 @@ pub(crate) struct Flags {
     /// Print at the end what each rank did with MPI: time, calls, bytes, who sent how much to whom
     #[arg(long)]
     mpi_summary: bool,
-    /// Write a timeline of all MPI calls and messages to FILE; open it in https://ui.perfetto.dev
+    /// Write a timeline of all MPI calls and messages to FILE; it opens in ui.perfetto.dev
     #[arg(long, value_name = "FILE")]
     mpi_trace: Option<PathBuf>,
 }
