@@ -332,14 +332,17 @@ impl Rank {
         guest: &mut dyn Guest,
         requests: &[RequestHandle],
     ) -> Result<Option<usize>> {
-        if let Some(found) = self.first_ended(requests)? {
-            return Ok(found);
-        }
-        let mut pending = Vec::new();
+        // One look at each: what ends between two looks would be in neither.
+        let (mut pending, mut first) = (Vec::new(), None);
         for (index, &request) in requests.iter().enumerate() {
-            if let Look::Pending(c) = self.look(request)? {
-                pending.push((index, c));
+            match self.look(request)? {
+                Look::Inactive => {}
+                Look::Pending(c) => pending.push((index, c)),
+                Look::Ended => first = first.or(Some(index)),
             }
+        }
+        if first.is_some() || pending.is_empty() {
+            return Ok(first);
         }
         let ended = || {
             pending

@@ -5,6 +5,9 @@ use crate::error::{Class, Error, Result};
 use crate::matching::Envelope;
 use crate::memory::{self, Addr, Memory};
 use crate::request::Outcome;
+use rustix::net::RecvFlags;
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Where a message's data is.
@@ -171,6 +174,45 @@ impl Stream {
     pub(crate) fn read(&mut self, out: &mut [u8]) -> Result<()> {
         self.cursor.read(&*self.data.memory, self.data.addr, out)?;
         Ok(())
+    }
+
+    /// Whether the bytes lie in one stretch, for [`Self::send`] and [`Self::receive`].
+    pub(crate) fn is_flat(&self) -> bool {
+        self.data.view().start().is_some()
+    }
+
+    /// Sends up to `most` bytes from packed byte `at` on; flat data only.
+    pub(crate) fn send(
+        &self,
+        at: u64,
+        most: u64,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> io::Result<usize> {
+        self.data.memory.send(self.place(at)?, most, socket, wait)
+    }
+
+    /// Takes up to `most` of the next bytes from a socket; flat data only. What does not
+    /// fit is left out.
+    pub(crate) fn receive(&mut self, most: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let room = self.cursor.remaining().min(most);
+        if room == 0 {
+            let mut rest = [0u8; 8192];
+            let rest = &mut rest[..most.min(8192) as usize];
+            let (_, came) = rustix::net::recv(socket, rest, RecvFlags::DONTWAIT)?;
+            return Ok(came);
+        }
+        let at = self.cursor.position();
+        let came = self.data.memory.receive(self.place(at)?, room, socket)?;
+        self.cursor.seek(at + came as u64);
+        Ok(came)
+    }
+
+    /// Where packed byte `at` of flat data lies.
+    fn place(&self, at: u64) -> io::Result<Addr> {
+        let start = self.data.view().start();
+        let place = start.and_then(|start| start.0.checked_add(at));
+        place.map(Addr).ok_or(io::ErrorKind::InvalidInput.into())
     }
 
     /// Fills the next bytes; what does not fit is left out.

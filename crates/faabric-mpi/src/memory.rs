@@ -5,7 +5,10 @@
 //! checked against its size.
 
 use parking_lot::Mutex;
+use rustix::net::{RecvFlags, SendFlags};
 use std::any::Any;
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// A place in a [`Memory`], in bytes from its start.
@@ -81,6 +84,35 @@ pub trait Memory: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Fills up to `len` bytes at `at` with what `socket` has, without waiting; gives how
+    /// many came. An implementation whose bytes the kernel can reach makes this one copy.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`; `InvalidInput` when the bytes are beyond the end.
+    fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        check(at, len, self.size()).map_err(beyond)?;
+        let mut buf = [0u8; 8192];
+        let piece = &mut buf[..len.min(8192) as usize];
+        let (_, came) = rustix::net::recv(socket, &mut *piece, RecvFlags::DONTWAIT)?;
+        self.write(at, &piece[..came]).map_err(beyond)?;
+        Ok(came)
+    }
+
+    /// Sends up to `len` bytes from `at` on `socket`, waiting for room only if told to;
+    /// gives how many the kernel took. As [`Memory::receive`], one copy if it can be.
+    ///
+    /// # Errors
+    /// Those of `send(2)`; `InvalidInput` when the bytes are beyond the end.
+    fn send(&self, at: Addr, len: u64, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
+        check(at, len, self.size()).map_err(beyond)?;
+        let mut buf = [0u8; 8192];
+        let piece = &mut buf[..len.min(8192) as usize];
+        self.read(at, piece).map_err(beyond)?;
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::DONTWAIT, !wait);
+        Ok(rustix::net::send(socket, piece, flags)?)
+    }
+
     /// Makes `len` bytes at `at` ones that other memories can [`Memory::join`]; both are
     /// multiples of [`SHARED_GRAIN`]. They read as zero afterwards.
     ///
@@ -112,6 +144,11 @@ pub trait Memory: Send + Sync + 'static {
 
     /// Lets an implementation recognise its own kind in [`Memory::copy_to`].
     fn as_any(&self) -> &dyn Any;
+}
+
+/// [`OutOfBounds`] among the errors of a system call.
+fn beyond(error: OutOfBounds) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error)
 }
 
 /// What the address and the length of shared memory are multiples of, in bytes: a page

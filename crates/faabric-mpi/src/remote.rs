@@ -17,10 +17,14 @@ use crate::p2p::Started;
 use crate::packet::{Body, Packet};
 use crate::request::{Completion, Outcome};
 use crate::world::World;
-use faabric_wire::fabric::{Caller, Drain, Fabric, Gone, LinkError, Payload, Sink, Source};
+use faabric_wire::fabric::{
+    Caller, DirectDrain, DirectSource, Drain, Fabric, Gone, LinkError, Payload, Sink, Source,
+};
 use faabric_wire::id::Rank;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -459,6 +463,7 @@ impl World {
             receiving,
             stream,
             world,
+            came: 0,
             error: None,
         })
     }
@@ -549,6 +554,24 @@ impl Source for Outflow {
         self.world
             .finish(&self.sending.completion, Outcome::EMPTY, None);
     }
+
+    fn direct(&mut self) -> Option<&mut dyn DirectSource> {
+        self.stream
+            .is_flat()
+            .then_some(self as &mut dyn DirectSource)
+    }
+}
+
+impl DirectSource for Outflow {
+    fn send(
+        &mut self,
+        at: u64,
+        most: usize,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> io::Result<usize> {
+        self.stream.send(at, most as u64, socket, wait)
+    }
 }
 
 impl std::ops::Drop for Outflow {
@@ -567,14 +590,23 @@ struct Inflow {
     receiving: Receiving,
     stream: Stream,
     world: Arc<World>,
+    /// Bytes that have come, also those that do not fit.
+    came: u64,
     error: Option<Error>,
 }
 
 impl Drain for Inflow {
     fn write(&mut self, bytes: &[u8]) {
+        self.came += bytes.len() as u64;
         if let Err(e) = self.stream.write(bytes) {
             self.error.get_or_insert(e);
         }
+    }
+
+    fn direct(&mut self) -> Option<&mut dyn DirectDrain> {
+        self.stream
+            .is_flat()
+            .then_some(self as &mut dyn DirectDrain)
     }
 
     fn end(self: Box<Self>) {
@@ -587,6 +619,19 @@ impl Drain for Inflow {
         let (outcome, truncated) = crate::data::received(envelope, *len, capacity);
         let error = self.error.clone().or(truncated);
         self.world.finish(&receive.completion, outcome, error);
+    }
+}
+
+impl DirectDrain for Inflow {
+    fn receive(&mut self, most: usize, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let came = self.stream.receive(most as u64, socket)?;
+        self.came += came as u64;
+        Ok(came)
+    }
+
+    fn go_back(&mut self, bytes: u64) {
+        self.came -= bytes;
+        self.stream.seek(self.came);
     }
 }
 

@@ -16,6 +16,8 @@
 //! hold up an 8-byte one.
 
 use crate::id::Rank;
+use std::io;
+use std::os::fd::BorrowedFd;
 
 /// The most bytes a packet's header may have.
 pub const MAX_HEADER: usize = 256;
@@ -84,8 +86,31 @@ pub trait Source: Send {
     /// and the receiving [`Drain`] is dropped without [`Drain::end`].
     fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone>;
 
-    /// All bytes were read: the sender may reuse its buffer.
+    /// All bytes were read, or have arrived if they went out by [`Source::direct`]: the
+    /// sender may reuse its buffer.
     fn sent(self: Box<Self>);
+
+    /// The way past [`Source::read`], if the bytes are where the kernel can fetch them.
+    fn direct(&mut self) -> Option<&mut dyn DirectSource> {
+        None
+    }
+}
+
+/// A payload that the kernel takes from where it lies. What was sent may be asked for
+/// again, when a connection breaks, until the other side has it.
+pub trait DirectSource {
+    /// Sends up to `most` bytes of the payload, from byte `at` on, to `socket`; waits
+    /// for room only if told to. Gives how many the kernel took.
+    ///
+    /// # Errors
+    /// Those of `send(2)`.
+    fn send(
+        &mut self,
+        at: u64,
+        most: usize,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> io::Result<usize>;
 }
 
 /// What a [`Source`] reads from is no more: its job has ended.
@@ -116,6 +141,26 @@ pub trait Drain: Send {
 
     /// The last byte was written.
     fn end(self: Box<Self>);
+
+    /// The way past [`Drain::write`], if the kernel can put the next bytes where they
+    /// belong.
+    fn direct(&mut self) -> Option<&mut dyn DirectDrain> {
+        None
+    }
+}
+
+/// A payload that the kernel puts where it belongs.
+pub trait DirectDrain {
+    /// Takes up to `most` of the next bytes from `socket`, without waiting. Gives how
+    /// many came; none when the connection is closed.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`.
+    fn receive(&mut self, most: usize, socket: BorrowedFd<'_>) -> io::Result<usize>;
+
+    /// Goes back by so many bytes: the connection broke within a piece, and the whole
+    /// piece comes again on the next.
+    fn go_back(&mut self, bytes: u64);
 }
 
 /// A worker that cannot be reached.

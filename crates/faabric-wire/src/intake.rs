@@ -18,13 +18,14 @@
 
 use crate::jobs::{Jobs, Patience};
 use crate::link::Link;
-use crate::reader::{Error, Inbound, Reader, Taken};
+use crate::reader::{Error, Inbound, Reader, Taken, Wire};
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::net::{RecvFlags, recv};
 use std::io::{self, Read};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -168,9 +169,10 @@ impl Reading {
         let read = || {
             let read = self
                 .reader
-                .read(NoWait(socket), (jobs, &link.receipts), patience)?;
+                .read(&mut NoWait(socket), (jobs, &link.receipts), patience)?;
             if read != Taken::Nothing {
-                link.heard(self.reader.acknowledged())?;
+                let whole = self.reader.take_whole();
+                link.heard(self.reader.acknowledged(), whole)?;
             }
             Ok(read)
         };
@@ -190,5 +192,11 @@ impl Read for NoWait<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let (read, _) = recv(self.0, buf, RecvFlags::DONTWAIT)?;
         Ok(read)
+    }
+}
+
+impl Wire for NoWait<'_> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
     }
 }

@@ -32,6 +32,7 @@ use crate::jobs::Jobs;
 use crate::reader::Inbound;
 use crate::receipts::{QUIET, Receipts};
 use crate::tcp::Config;
+use crate::unacknowledged::Body;
 use crate::writer::{Address, Connection, Outgoing, Writer};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -348,6 +349,9 @@ impl Link {
         if let Err(error) = outcome {
             state.break_off(writer.connection(), error.to_string());
         }
+        // What came meanwhile; a wrong number is for [`Self::prepare`] to complain about.
+        let _ = writer.acknowledge(state.acknowledged);
+        let bodies = writer.take_bodies();
         let is_up = matches!(state.phase, Phase::Up(_));
         if !is_up {
             writer.disconnect();
@@ -356,6 +360,8 @@ impl Link {
             self.work.notify_all();
         }
         state.writer = Some(writer);
+        drop(state);
+        bodies.into_iter().for_each(Body::end);
     }
 
     /// Writes what there is to write until the link is no longer up.
@@ -460,25 +466,32 @@ impl Link {
         }
     }
 
-    /// Something was read, and the other side has taken so many frames.
-    pub(crate) fn heard(&self, acknowledged: u64) -> Result<(), frame::Error> {
+    /// Something was read, and the other side has taken so many frames. `whole`: a
+    /// stream has come to its end, for which its sender waits.
+    pub(crate) fn heard(&self, acknowledged: u64, whole: bool) -> Result<(), frame::Error> {
         let mut state = self.state.lock();
+        let mut bodies = Vec::new();
         if acknowledged > state.acknowledged {
             state.acknowledged = acknowledged;
             if let Some(writer) = &mut state.writer {
                 let was_full = !writer.has_room();
                 writer.acknowledge(acknowledged)?;
+                bodies = writer.take_bodies();
                 if was_full && writer.has_room() {
                     self.wake_writer();
                 }
             }
         }
-        if self.receipts.untold_bytes() >= self.tell {
+        if whole || self.receipts.untold_bytes() >= self.tell {
             self.tell(state);
-        } else if state.tell_by.is_none() && !self.receipts.all_told() {
-            state.tell_by = Some(clock::now() + QUIET);
-            self.work.notify_all();
+        } else {
+            if state.tell_by.is_none() && !self.receipts.all_told() {
+                state.tell_by = Some(clock::now() + QUIET);
+                self.work.notify_all();
+            }
+            drop(state);
         }
+        bodies.into_iter().for_each(Body::end);
         Ok(())
     }
 

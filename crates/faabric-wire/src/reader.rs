@@ -4,18 +4,23 @@
 //! a broken connection tore do not: it comes again, whole, on the next one.
 //!
 //! One buffer; a frame is handed on, as slices of it, once it is there whole: one
-//! copy from the kernel, one into the receiver's memory.
+//! copy from the kernel, one into the receiver's memory. The body of a large piece does
+//! without the second where the kernel can reach that memory.
 
-use crate::fabric::{Drain, MAX_HEADER};
+use crate::fabric::{DirectDrain, Drain, MAX_HEADER};
 use crate::frame::{self, Frame, Kind, LENGTH, MAX_FRAME};
 use crate::jobs::{Jobs, Patience};
 use crate::receipts::Receipts;
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
 
 /// Room for a frame that has begun and about as much again, so that a busy link
 /// needs few reads.
 const BUFFER: usize = 2 * MAX_FRAME;
+
+/// What is read of a connection at once while its frames are large: a few headers.
+const AHEAD: usize = 4 << 10;
 
 /// Why a connection can no longer be read.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,23 @@ pub(crate) struct Reader {
     acknowledged: u64,
     /// The frame at the start of `buffer` must wait for its job.
     held: bool,
+    /// The piece that goes from the kernel to where it belongs; `buffer` is empty then.
+    piece: Option<Piece>,
+    /// Streams that came to their end since [`Reader::take_whole`].
+    whole: bool,
+}
+
+/// A frame whose body is on its way.
+struct Piece {
+    frame: Frame,
+    /// Bytes that are there.
+    done: usize,
+}
+
+/// What frames are read from.
+pub(crate) trait Wire: Read {
+    /// Its descriptor, if the kernel can put what comes where it belongs.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// What came of reading once.
@@ -97,12 +119,25 @@ impl Reader {
             filled: 0,
             acknowledged: 0,
             held: false,
+            piece: None,
+            whole: false,
         }
     }
 
     /// What has arrived, once this connection is no longer read.
     pub(crate) fn take_inbound(&mut self) -> Inbound {
+        if let Some(Piece { frame, done }) = self.piece.take()
+            && let Some(incoming) = self.inbound.open.get_mut(&frame.packet)
+            && let Some(direct) = incoming.direct()
+        {
+            direct.go_back(done as u64);
+        }
         std::mem::take(&mut self.inbound)
+    }
+
+    /// Whether a stream has come to its end since the last call.
+    pub(crate) fn take_whole(&mut self) -> bool {
+        std::mem::take(&mut self.whole)
     }
 
     /// How many frames the other side has taken, as far as it said so.
@@ -118,23 +153,25 @@ impl Reader {
     /// Reads once and hands on the frames that are whole then.
     pub(crate) fn read(
         &mut self,
-        mut socket: impl Read,
+        socket: &mut impl Wire,
         (jobs, receipts): (&Jobs, &Receipts),
         patience: Patience,
     ) -> Result<Taken, Error> {
+        if self.piece.is_some() {
+            return self.read_piece(socket, receipts);
+        }
+        let direct = socket.fd().is_some();
         if !self.held {
-            match socket.read(&mut self.buffer[self.filled..]) {
-                Ok(0) => return Err(Error::Closed),
-                Ok(read) => self.filled += read,
-                Err(error) => {
-                    return match error.kind() {
-                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => {
-                            Ok(Taken::Nothing)
-                        }
-                        _ => Err(error.into()),
-                    };
-                }
-            }
+            // While streams are open, little more than the next frame's header: the
+            // kernel is to put its body where it belongs.
+            let streams = direct && !self.inbound.open.is_empty();
+            let room = if streams { AHEAD } else { BUFFER };
+            let end = (self.filled + room).min(self.buffer.len());
+            let read = socket.read(&mut self.buffer[self.filled..end]);
+            let Some(read) = came(read)? else {
+                return Ok(Taken::Nothing);
+            };
+            self.filled += read;
         } else if patience == Patience::None {
             return Ok(Taken::Held);
         }
@@ -144,7 +181,63 @@ impl Reader {
         let used = used?;
         self.buffer.copy_within(used..self.filled, 0);
         self.filled -= used;
+        if !self.held && direct {
+            self.begin_piece()?;
+        }
         Ok(if self.held { Taken::Held } else { Taken::Some })
+    }
+
+    /// If a piece has begun whose bytes the kernel can put where they belong, has them
+    /// go there from now on.
+    fn begin_piece(&mut self) -> Result<(), Error> {
+        let Some(fixed) = self.buffer[..self.filled].first_chunk::<LENGTH>() else {
+            return Ok(());
+        };
+        let frame = Frame::decode(fixed)?;
+        let done = self.filled - LENGTH;
+        if !matches!(frame.kind, Kind::Piece | Kind::Last) || !self.is_next(&frame)? {
+            return Ok(());
+        }
+        let Some(incoming) = self.inbound.open.get_mut(&frame.packet) else {
+            return Err(frame::Error::NotOpen(frame.packet).into());
+        };
+        if frame.body() as u64 > incoming.left {
+            return Err(frame::Error::Total(frame.packet).into());
+        }
+        if incoming.direct().is_none() {
+            return Ok(());
+        }
+        if let Some(drain) = &mut incoming.drain {
+            drain.write(&self.buffer[LENGTH..self.filled]);
+        }
+        self.filled = 0;
+        self.acknowledged = self.acknowledged.max(frame.ack);
+        self.piece = Some(Piece { frame, done });
+        Ok(())
+    }
+
+    /// Reads once, of the piece that is on its way.
+    fn read_piece(&mut self, socket: &impl Wire, receipts: &Receipts) -> Result<Taken, Error> {
+        let Some(Piece { frame, done }) = &mut self.piece else {
+            return Ok(Taken::Nothing);
+        };
+        let incoming = self.inbound.open.get_mut(&frame.packet);
+        let direct = incoming.and_then(Incoming::direct);
+        let (Some(direct), Some(fd)) = (direct, socket.fd()) else {
+            return Err(frame::Error::NotOpen(frame.packet).into());
+        };
+        let Some(read) = came(direct.receive(frame.body() - *done, fd))? else {
+            return Ok(Taken::Nothing);
+        };
+        *done += read;
+        if *done == frame.body()
+            && let Some(Piece { frame, .. }) = self.piece.take()
+        {
+            self.end_piece(&frame, frame.body() as u64)?;
+            self.inbound.sequence += 1;
+            receipts.take(LENGTH + frame.body());
+        }
+        Ok(Taken::Some)
     }
 
     /// Handles the whole frames at the start of `bytes`; returns how long they are.
@@ -222,30 +315,55 @@ impl Reader {
 
     fn take_piece(&mut self, frame: &Frame, body: &[u8]) -> Result<(), frame::Error> {
         let packet = frame.packet;
-        let incoming = self
-            .inbound
-            .open
-            .get_mut(&packet)
-            .ok_or(frame::Error::NotOpen(packet))?;
-        let left = incoming.left.checked_sub(body.len() as u64);
-        incoming.left = left.ok_or(frame::Error::Total(packet))?;
-        if (frame.kind == Kind::Last) != (incoming.left == 0 && frame.kind != Kind::Cut) {
+        let incoming = self.inbound.open.get_mut(&packet);
+        let incoming = incoming.ok_or(frame::Error::NotOpen(packet))?;
+        if body.len() as u64 > incoming.left {
             return Err(frame::Error::Total(packet));
         }
         if let Some(drain) = &mut incoming.drain {
             drain.write(body);
         }
-        if frame.kind != Kind::Piece {
-            let finished = self
-                .inbound
-                .open
-                .remove(&packet)
-                .and_then(|incoming| incoming.drain);
-            if let (Kind::Last, Some(drain)) = (frame.kind, finished) {
-                drain.end();
-            }
+        self.end_piece(frame, body.len() as u64)
+    }
+
+    /// A piece has been handed on.
+    fn end_piece(&mut self, frame: &Frame, length: u64) -> Result<(), frame::Error> {
+        let packet = frame.packet;
+        let incoming = self.inbound.open.get_mut(&packet);
+        let incoming = incoming.ok_or(frame::Error::NotOpen(packet))?;
+        let left = incoming.left.checked_sub(length);
+        incoming.left = left.ok_or(frame::Error::Total(packet))?;
+        if (frame.kind == Kind::Last) != (incoming.left == 0 && frame.kind != Kind::Cut) {
+            return Err(frame::Error::Total(packet));
         }
+        if frame.kind == Kind::Piece {
+            return Ok(());
+        }
+        let finished = self.inbound.open.remove(&packet);
+        let drain = finished.and_then(|incoming| incoming.drain);
+        if let (Kind::Last, Some(drain)) = (frame.kind, drain) {
+            drain.end();
+        }
+        self.whole = true;
         Ok(())
+    }
+}
+
+impl Incoming {
+    fn direct(&mut self) -> Option<&mut dyn DirectDrain> {
+        self.drain.as_mut()?.direct()
+    }
+}
+
+/// How many bytes came, if any.
+fn came(read: io::Result<usize>) -> Result<Option<usize>, Error> {
+    match read {
+        Ok(0) => Err(Error::Closed),
+        Ok(read) => Ok(Some(read)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(None),
+            _ => Err(error.into()),
+        },
     }
 }
 
@@ -301,15 +419,25 @@ mod tests {
         }
     }
 
+    impl Wire for Dribble<'_> {
+        fn fd(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+    }
+
+    fn all(bytes: &[u8]) -> Dribble<'_> {
+        Dribble(bytes, [usize::MAX].iter().cycle())
+    }
+
     /// Reads to the end; says why it ended.
     fn read_all(
         reader: &mut Reader,
-        socket: &mut impl Read,
+        socket: &mut Dribble<'_>,
         jobs: &Jobs,
         receipts: &Receipts,
     ) -> Error {
         loop {
-            match reader.read(&mut *socket, (jobs, receipts), Patience::Any) {
+            match reader.read(socket, (jobs, receipts), Patience::Any) {
                 Ok(taken) => assert_ne!(taken, Taken::Held, "this caller may wait"),
                 Err(error) => return error,
             }
@@ -408,7 +536,7 @@ mod tests {
             prop_assert!(jobs.attach(JOB, Arc::new(ear.clone()), Vec::new()));
             let receipts = Receipts::default();
             let mut reader = Reader::new(Inbound::default());
-            let why = read_all(&mut reader, &mut &bytes[..cut], &jobs, &receipts);
+            let why = read_all(&mut reader, &mut all(&bytes[..cut]), &jobs, &receipts);
             prop_assert!(why.is_passing());
             let inbound = reader.take_inbound();
             let taken = inbound.frames() as usize;
@@ -416,7 +544,7 @@ mod tests {
             let starts = starts(&bytes);
             prop_assert!(starts[taken] <= cut && (taken + 1 == starts.len() || cut < starts[taken + 1]));
             let again = &bytes[starts[taken.saturating_sub(back)]..];
-            read_all(&mut Reader::new(inbound), &mut &*again, &jobs, &receipts);
+            read_all(&mut Reader::new(inbound), &mut all(again), &jobs, &receipts);
             prop_assert_eq!(ear.0.lock().clone(), expected);
         }
 

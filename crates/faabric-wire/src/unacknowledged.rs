@@ -7,12 +7,18 @@
 //!           ^ acknowledged: chunks whole     ^ sent: where the kernel is
 //! ```
 //! The bytes of a frame are copied here once, from where its sender has them: what a
-//! sender may then do with its buffer does not depend on the other side. A chunk is
-//! dropped when all frames in it are acknowledged; after a reconnect what is not
-//! acknowledged is sent again.
+//! sender may then do with its buffer does not depend on the other side. Only the body
+//! of a piece whose source the kernel can read ([`Source::direct`]) stays there, and its
+//! sender waits until it is acknowledged. A chunk is dropped when all frames in it are
+//! acknowledged; after a reconnect what is not acknowledged is sent again.
 
+use crate::fabric::Source;
 use crate::frame::MAX_FRAME;
+use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 /// Bytes of a chunk that is shared by several frames: room for the largest one.
 const CHUNK: usize = MAX_FRAME;
@@ -30,12 +36,65 @@ pub(crate) struct Unacknowledged {
     /// when everything is sent, that is the end of the last chunk.
     sent: (usize, usize),
     spare: Vec<Vec<u8>>,
+    /// Bodies that the other side has, to be ended when no lock is held.
+    taken: Vec<Body>,
 }
 
 struct Chunk {
     bytes: Vec<u8>,
+    /// Follows the bytes: that of the last frame.
+    body: Option<Body>,
     /// The number after that of its last frame.
     end: u64,
+}
+
+/// The body of a frame, where its sender has it.
+pub(crate) struct Body {
+    pub(crate) source: Arc<Mutex<Box<dyn Source>>>,
+    /// Where it begins in the payload.
+    pub(crate) at: u64,
+    pub(crate) length: usize,
+    /// It is the payload's last piece.
+    pub(crate) is_last: bool,
+}
+
+/// What the kernel is to take next.
+pub(crate) enum Next<'a> {
+    Nothing,
+    /// Bytes, and whether a body follows them.
+    Bytes(&'a [u8], bool),
+    /// A body, from one of its bytes on.
+    Body(&'a Body, usize),
+}
+
+impl Body {
+    /// Has the kernel take some of it.
+    pub(crate) fn send(
+        &self,
+        from: usize,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> io::Result<usize> {
+        let mut source = self.source.lock();
+        let direct = source.direct().ok_or(io::ErrorKind::NotConnected)?;
+        direct.send(self.at + from as u64, self.length - from, socket, wait)
+    }
+
+    /// The other side has it. Called without locks: this is the engine's code.
+    pub(crate) fn end(self) {
+        // Bodies are taken in order, so the last one is the last to hold the source.
+        if self.is_last
+            && let Some(source) = Arc::into_inner(self.source)
+        {
+            source.into_inner().sent();
+        }
+    }
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        self.bytes.len() + self.body.as_ref().map_or(0, |body| body.length)
+    }
 }
 
 impl Unacknowledged {
@@ -46,19 +105,35 @@ impl Unacknowledged {
 
     /// Whether the kernel has taken all of it.
     pub(crate) fn is_sent(&self) -> bool {
-        self.to_send().is_empty()
+        matches!(self.to_send(), Next::Nothing)
+    }
+
+    /// The bodies that the other side has got since this was called last.
+    pub(crate) fn take_bodies(&mut self) -> Vec<Body> {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// As [`Self::append`], for a frame whose header is `bytes` and whose body stays
+    /// where it is.
+    pub(crate) fn append_direct(&mut self, bytes: &[u8], end: u64, body: Body) {
+        self.append(bytes.len(), end, |out| out.extend_from_slice(bytes));
+        if let Some(chunk) = self.chunks.back_mut() {
+            self.bytes += body.length;
+            chunk.body = Some(body);
+        }
     }
 
     /// Appends a frame of `length` bytes, written by `fill`; `end` is the number of the
     /// next one.
     pub(crate) fn append(&mut self, length: usize, end: u64, fill: impl FnOnce(&mut Vec<u8>)) {
-        let fits = |chunk: &Chunk| chunk.bytes.len() + length <= CHUNK;
+        let fits = |chunk: &Chunk| chunk.body.is_none() && chunk.bytes.len() + length <= CHUNK;
         if !self.chunks.back().is_some_and(fits) {
             if self.is_sent() {
                 self.sent = (self.chunks.len(), 0);
             }
             let bytes = self.spare.pop().unwrap_or_default();
-            self.chunks.push_back(Chunk { bytes, end });
+            let body = None;
+            self.chunks.push_back(Chunk { bytes, body, end });
         }
         if let Some(chunk) = self.chunks.back_mut() {
             let before = chunk.bytes.len();
@@ -68,20 +143,25 @@ impl Unacknowledged {
         }
     }
 
-    /// The next bytes for the kernel; empty when it has all.
-    pub(crate) fn to_send(&self) -> &[u8] {
+    /// What the kernel is to take next.
+    pub(crate) fn to_send(&self) -> Next<'_> {
         let (chunk, at) = self.sent;
-        self.chunks
-            .get(chunk)
-            .map_or(&[], |chunk| &chunk.bytes[at..])
+        let Some(chunk) = self.chunks.get(chunk) else {
+            return Next::Nothing;
+        };
+        match (&chunk.bytes[at.min(chunk.bytes.len())..], &chunk.body) {
+            ([], Some(body)) if at < chunk.len() => Next::Body(body, at - chunk.bytes.len()),
+            ([], _) => Next::Nothing,
+            (bytes, body) => Next::Bytes(bytes, body.is_some()),
+        }
     }
 
-    /// The kernel has taken so many more bytes, at most those of [`Self::to_send`].
+    /// The kernel has taken so many more bytes of that.
     pub(crate) fn note_sent(&mut self, bytes: usize) {
         self.sent.1 += bytes;
         let (chunk, at) = self.sent;
         let is_last = chunk + 1 >= self.chunks.len();
-        if !is_last && self.chunks[chunk].bytes.len() == at {
+        if !is_last && self.chunks[chunk].len() == at {
             self.sent = (chunk + 1, 0);
         }
     }
@@ -93,9 +173,10 @@ impl Unacknowledged {
                 return;
             }
             match self.sent {
-                (0, at) if at == first.bytes.len() => {
+                (0, at) if at == first.len() => {
                     // The last one, and all sent: what comes next goes in from its start.
                     self.bytes -= at;
+                    self.taken.extend(first.body.take());
                     first.bytes.clear();
                     self.sent = (0, 0);
                     return;
@@ -103,9 +184,12 @@ impl Unacknowledged {
                 (0, _) => return,
                 (chunk, at) => {
                     self.sent = (chunk - 1, at);
-                    self.bytes -= first.bytes.len();
-                    let first = self.chunks.pop_front();
-                    if let (Some(mut first), true) = (first, self.spare.len() < SPARE) {
+                    self.bytes -= first.len();
+                    let Some(mut first) = self.chunks.pop_front() else {
+                        return;
+                    };
+                    self.taken.extend(first.body);
+                    if self.spare.len() < SPARE {
                         first.bytes.clear();
                         self.spare.push(first.bytes);
                     }
@@ -118,7 +202,9 @@ impl Unacknowledged {
     /// start with a frame, and says how long that is if the other side has it.
     pub(crate) fn rewind(&mut self, skip: impl Fn(&[u8]) -> Option<usize>) {
         self.sent = (0, 0);
-        while let Some(length) = skip(self.to_send()) {
+        while let Next::Bytes(bytes, _) = self.to_send()
+            && let Some(length) = skip(bytes)
+        {
             self.note_sent(length);
         }
     }
@@ -128,11 +214,27 @@ impl Unacknowledged {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::fabric::Gone;
     use proptest::prelude::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Counts the sources that were told to be sent.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Source for Counted {
+        fn read(&mut self, _: &mut [u8]) -> Result<(), Gone> {
+            Err(Gone)
+        }
+        fn sent(self: Box<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[derive(Clone, Debug)]
     enum Step {
         Append(usize),
+        /// As `Append`, with a body that stays with its sender.
+        Direct(usize),
         Send(usize),
         /// The other side takes some of the whole frames that it has got.
         Acknowledge(usize),
@@ -144,6 +246,7 @@ mod tests {
         let step = prop_oneof![
             (8..100_000usize).prop_map(Step::Append),
             (8..200usize).prop_map(Step::Append),
+            (1..100_000usize).prop_map(Step::Direct),
             (1..300_000usize).prop_map(Step::Send),
             (0..9usize).prop_map(Step::Acknowledge),
             Just(Step::Reconnect),
@@ -174,6 +277,7 @@ mod tests {
         fn nothing_unacknowledged_is_forgotten(steps in steps()) {
             let mut kept = Unacknowledged::default();
             let (mut frames, mut received, mut wire) = (0u32, 0u32, Vec::new());
+            let (ended, mut directs) = (Arc::new(AtomicUsize::new(0)), Vec::new());
             let mut take = |wire: &[u8]| {
                 for number in whole_frames(wire) {
                     assert!(number <= received, "frame {received} is missing");
@@ -194,12 +298,35 @@ mod tests {
                         });
                         prop_assert_eq!(kept.bytes(), before + length);
                     }
+                    Step::Direct(length) => {
+                        let number = frames;
+                        frames += 1;
+                        let header = [number.to_le_bytes(), (length as u32 + 8).to_le_bytes()];
+                        let source: Box<dyn Source> = Box::new(Counted(Arc::clone(&ended)));
+                        let body = Body {
+                            source: Arc::new(Mutex::new(source)),
+                            at: 0,
+                            length,
+                            is_last: true,
+                        };
+                        directs.push(number);
+                        kept.append_direct(header.as_flattened(), u64::from(frames), body);
+                    }
                     Step::Send(mut bytes) => {
                         while bytes > 0 && !kept.is_sent() {
-                            let next = kept.to_send();
-                            let next = &next[..next.len().min(bytes)];
-                            wire.extend_from_slice(next);
-                            let sent = next.len();
+                            let sent = match kept.to_send() {
+                                Next::Nothing => break,
+                                Next::Bytes(next, _) => {
+                                    let next = &next[..next.len().min(bytes)];
+                                    wire.extend_from_slice(next);
+                                    next.len()
+                                }
+                                Next::Body(body, from) => {
+                                    let sent = (body.length - from).min(bytes);
+                                    wire.resize(wire.len() + sent, 0);
+                                    sent
+                                }
+                            };
                             kept.note_sent(sent);
                             bytes -= sent;
                         }
@@ -207,6 +334,7 @@ mod tests {
                     Step::Acknowledge(fewer) => {
                         let count = take(&wire).saturating_sub(fewer as u32);
                         kept.acknowledge(u64::from(count));
+                        kept.take_bodies().into_iter().for_each(Body::end);
                     }
                     Step::Reconnect => {
                         let count = take(&wire);
@@ -222,8 +350,10 @@ mod tests {
             }
             prop_assert_eq!(take(&wire), frames);
             kept.acknowledge(u64::from(frames));
+            kept.take_bodies().into_iter().for_each(Body::end);
             prop_assert_eq!(kept.bytes(), 0);
             prop_assert!(kept.is_sent());
+            prop_assert_eq!(ended.load(Ordering::Relaxed), directs.len());
         }
     }
 }

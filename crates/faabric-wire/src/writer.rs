@@ -13,11 +13,13 @@ use crate::fabric::{MAX_HEADER, Source};
 use crate::frame::{self, Frame, Kind, LENGTH};
 use crate::id::{JobId, Rank};
 use crate::receipts::Receipts;
-use crate::unacknowledged::Unacknowledged;
+use crate::unacknowledged::{Body, Next, Unacknowledged};
+use parking_lot::Mutex;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -99,8 +101,10 @@ pub(crate) struct Connection {
 struct Stream {
     address: Address,
     packet: u32,
-    left: u64,
-    source: Box<dyn Source>,
+    /// How much of it is encoded.
+    done: u64,
+    length: u64,
+    source: Arc<Mutex<Box<dyn Source>>>,
 }
 
 impl Writer {
@@ -202,19 +206,33 @@ impl Writer {
     /// long as it takes.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         self.encode_some();
-        let Some(connection) = &self.connection else {
-            return Ok(());
-        };
-        let mut socket = &*connection.socket;
-        while !self.kept.is_sent() {
-            match socket.write(self.kept.to_send()) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => self.kept.note_sent(taken),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        while self.connection.is_some() && !self.kept.is_sent() {
+            self.push(true)?;
         }
         Ok(())
+    }
+
+    /// Has the kernel take some of what is kept; returns how many bytes.
+    fn push(&mut self, wait: bool) -> io::Result<usize> {
+        let Some(connection) = &self.connection else {
+            return Ok(0);
+        };
+        let socket = connection.socket.as_fd();
+        let taken = match self.kept.to_send() {
+            Next::Nothing => return Ok(0),
+            Next::Bytes(bytes, more) => send_some(socket, [bytes, &[], &[]], wait, more)?,
+            Next::Body(body, from) => match body.send(from, socket, wait) {
+                Err(error) if is_passing(&error) => 0,
+                sent => sent?,
+            },
+        };
+        self.kept.note_sent(taken);
+        Ok(taken)
+    }
+
+    /// The bodies that the other side has got: to be ended without locks.
+    pub(crate) fn take_bodies(&mut self) -> Vec<Body> {
+        self.kept.take_bodies()
     }
 
     /// Writes as much of what was pulled, and of the streams, as the kernel takes now.
@@ -223,12 +241,8 @@ impl Writer {
             if self.kept.is_sent() {
                 self.encode_some();
             }
-            let Some(connection) = &self.connection else {
+            if self.push(false)? == 0 {
                 return Ok(());
-            };
-            match send_now(&connection.socket, [self.kept.to_send(), &[], &[]])? {
-                0 => return Ok(()),
-                taken => self.kept.note_sent(taken),
             }
         }
         Ok(())
@@ -286,7 +300,7 @@ impl Writer {
     fn try_parts(&mut self, parts: [&[u8]; 3]) -> io::Result<()> {
         let length = parts.iter().map(|part| part.len()).sum();
         let outcome = match &self.connection {
-            Some(connection) => send_now(&connection.socket, parts),
+            Some(connection) => send_some(connection.socket.as_fd(), parts, false, false),
             None => Ok(0),
         };
         // After the write: the other side may be at work while this copies.
@@ -337,49 +351,70 @@ impl Writer {
                 self.streams.push_back(Stream {
                     address,
                     packet,
-                    left: length,
-                    source,
+                    done: 0,
+                    length,
+                    source: Arc::new(Mutex::new(source)),
                 });
             }
         }
     }
 
-    /// Reads the next piece of the stream whose turn it is, if there is one.
+    /// Encodes the next piece of the stream whose turn it is, if there is one.
     fn encode_piece(&mut self) {
         let Some(mut stream) = self.streams.pop_front() else {
             return;
         };
-        let length = stream.left.min(PIECE as u64) as usize;
-        stream.left -= length as u64;
-        let kind = if stream.left == 0 {
-            Kind::Last
-        } else {
-            Kind::Piece
+        let at = stream.done;
+        let length = (stream.length - at).min(PIECE as u64) as usize;
+        stream.done += length as u64;
+        let is_last = stream.done == stream.length;
+        let kind = if is_last { Kind::Last } else { Kind::Piece };
+        let frame = Frame {
+            length: length as u32,
+            ..self.frame(&stream.address, stream.packet, kind)
         };
-        let frame = self.frame(&stream.address, stream.packet, kind);
-        let mut gone = stream.address.ended.load(Ordering::Relaxed);
+        let ended = stream.address.ended.load(Ordering::Relaxed);
+        if !ended && stream.source.lock().direct().is_some() {
+            let body = Body {
+                source: Arc::clone(&stream.source),
+                at,
+                length,
+                is_last,
+            };
+            if !is_last {
+                self.streams.push_back(stream);
+            } else {
+                // Only the bodies hold the source now.
+                drop(stream);
+            }
+            self.kept
+                .append_direct(&frame.encode(), self.sequence, body);
+            return;
+        }
+        self.encode_copy(stream, &frame, ended);
+    }
+
+    /// Copies the piece that `frame` is to carry from its source.
+    fn encode_copy(&mut self, stream: Stream, frame: &Frame, mut gone: bool) {
+        let length = frame.length as usize;
         self.kept.append(LENGTH + length, self.sequence, |out| {
             let (start, body) = (out.len(), out.len() + LENGTH);
             out.resize(body + length, 0);
-            gone = gone || stream.source.read(&mut out[body..]).is_err();
-            let frame = if gone {
+            gone = gone || stream.source.lock().read(&mut out[body..]).is_err();
+            let mut frame = frame.clone();
+            if gone {
                 out.truncate(body);
-                Frame {
-                    kind: Kind::Cut,
-                    ..frame
-                }
-            } else {
-                Frame {
-                    length: length as u32,
-                    ..frame
-                }
-            };
+                (frame.kind, frame.length) = (Kind::Cut, 0);
+            }
             out[start..body].copy_from_slice(&frame.encode());
         });
-        match kind {
-            _ if gone => {}
-            Kind::Last => stream.source.sent(),
-            _ => self.streams.push_back(stream),
+        if gone {
+            return;
+        }
+        if stream.done < stream.length {
+            self.streams.push_back(stream);
+        } else if let Some(source) = Arc::into_inner(stream.source) {
+            source.into_inner().sent();
         }
     }
 
@@ -429,14 +464,28 @@ impl Writer {
     }
 }
 
-/// Has the kernel take what it takes without waiting; returns how many bytes.
-fn send_now(socket: &TcpStream, parts: [&[u8]; 3]) -> io::Result<usize> {
+/// Has the kernel take some bytes; returns how many. `more` follow at once.
+fn send_some(
+    socket: BorrowedFd<'_>,
+    parts: [&[u8]; 3],
+    wait: bool,
+    more: bool,
+) -> io::Result<usize> {
     let parts = parts.map(IoSlice::new);
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let mut flags = SendFlags::NOSIGNAL;
+    flags.set(SendFlags::DONTWAIT, !wait);
+    flags.set(SendFlags::MORE, more);
     let mut control = SendAncillaryBuffer::default();
-    match sendmsg(socket, &parts, &mut control, flags) {
-        Ok(taken) => Ok(taken),
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(0),
-        Err(error) => Err(error.into()),
+    match sendmsg(socket, &parts, &mut control, flags).map_err(io::Error::from) {
+        Err(error) if is_passing(&error) => Ok(0),
+        sent => sent,
     }
+}
+
+/// Whether a system call only has to be made again.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }

@@ -13,6 +13,8 @@ use crate::memory::region::Region;
 use faabric_mpi::memory::{Addr, Memory, OutOfBounds, ShareError, Shared};
 use std::any::Any;
 use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -268,6 +270,21 @@ impl GuestMemory {
         Ok(())
     }
 
+    /// The kernel's half of [`Memory::send`] and [`Memory::receive`]: `call` is `send(2)`
+    /// or `recv(2)` with its flags, on `len` bytes at `at`.
+    fn transfer(
+        &self,
+        at: Addr,
+        len: u64,
+        call: impl FnOnce(*mut libc::c_void, usize) -> isize,
+    ) -> io::Result<usize> {
+        let pointer = self.pointer(at.0, len);
+        let pointer =
+            pointer.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let done = call(pointer.cast(), len as usize);
+        usize::try_from(done).map_err(|_| io::Error::last_os_error())
+    }
+
     /// What this memory is in: for the trap report and for ending waits.
     pub(crate) fn region(&self) -> &Arc<Region> {
         &self.0
@@ -329,6 +346,24 @@ impl Memory for GuestMemory {
             done += piece;
         }
         Ok(())
+    }
+
+    fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let socket = socket.as_raw_fd();
+        // SAFETY: `transfer` gives accessible guest memory of that length, which may change
+        // at any time; the kernel writes it as another guest thread would.
+        let receive = |to, len| unsafe { libc::recv(socket, to, len, libc::MSG_DONTWAIT) };
+        self.transfer(at, len, receive)
+    }
+
+    fn send(&self, at: Addr, len: u64, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
+        let socket = socket.as_raw_fd();
+        let wait = if wait { 0 } else { libc::MSG_DONTWAIT };
+        let flags = libc::MSG_NOSIGNAL | wait;
+        // SAFETY: as in `receive`; the kernel only reads.
+        self.transfer(at, len, |from, len| unsafe {
+            libc::send(socket, from, len, flags)
+        })
     }
 
     fn share(&self, at: Addr, len: u64) -> Result<Shared, ShareError> {

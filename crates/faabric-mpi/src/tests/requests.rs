@@ -443,3 +443,20 @@ fn threads_of_one_rank_wait_independently() {
         });
     });
 }
+
+#[test]
+fn waitany_sees_what_ends_while_it_looks() {
+    run_both(2, |p| {
+        let other = 1 - p.me;
+        for round in 0..10_000 {
+            let len = [8, 5000][round % 2];
+            let mut requests = [p.rank.irecv(&span(0, len), from(other, 1)).unwrap(); 1];
+            let data = span(100_000, len);
+            p.rank
+                .send(&mut p.guest, Standard, &data, to(other, 1))
+                .unwrap();
+            let ended = p.rank.waitany(&mut p.guest, &mut requests).unwrap();
+            assert_eq!(ended.unwrap().1.unwrap().bytes, len as u64);
+        }
+    });
+}

@@ -4,6 +4,9 @@
 
 use super::proxy::Proxy;
 use super::*;
+use crate::fabric::{DirectDrain, DirectSource};
+use rustix::net::{RecvFlags, SendFlags};
+use std::os::fd::BorrowedFd;
 
 /// Two endpoints; each reaches the other through a proxy.
 fn apart(seed: u64, configure: impl Fn(&mut Config)) -> ([Endpoint; 2], [Proxy; 2], Vec<Place>) {
@@ -32,16 +35,46 @@ fn body(number: u32) -> Vec<u8> {
         .collect()
 }
 
-/// A payload that is read when its turn comes.
-struct Body(Vec<u8>, usize);
+/// A payload that is read when its turn comes, or sent by the kernel.
+struct Body {
+    bytes: Vec<u8>,
+    read: usize,
+    direct: bool,
+    /// Counts those that were sent.
+    sent: Arc<AtomicU32>,
+}
 
 impl Source for Body {
     fn read(&mut self, buf: &mut [u8]) -> Result<(), Gone> {
-        buf.copy_from_slice(&self.0[self.1..self.1 + buf.len()]);
-        self.1 += buf.len();
+        buf.copy_from_slice(&self.bytes[self.read..self.read + buf.len()]);
+        self.read += buf.len();
         Ok(())
     }
-    fn sent(self: Box<Self>) {}
+    fn sent(self: Box<Self>) {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+    }
+    fn direct(&mut self) -> Option<&mut dyn DirectSource> {
+        self.direct.then_some(self as &mut dyn DirectSource)
+    }
+}
+
+impl DirectSource for Body {
+    fn send(
+        &mut self,
+        at: u64,
+        most: usize,
+        socket: BorrowedFd<'_>,
+        wait: bool,
+    ) -> io::Result<usize> {
+        let mut flags = SendFlags::NOSIGNAL;
+        flags.set(SendFlags::DONTWAIT, !wait);
+        let at = at as usize;
+        Ok(rustix::net::send(
+            socket,
+            &self.bytes[at..at + most],
+            flags,
+        )?)
+    }
 }
 
 /// Checks that packets come once, whole and in order; counts them.
@@ -112,15 +145,40 @@ impl Drain for Whole {
     fn end(self: Box<Self>) {
         self.0.end(&self.1, &self.2);
     }
+    fn direct(&mut self) -> Option<&mut dyn DirectDrain> {
+        let number = self.1[1];
+        (number % 3 != 0).then_some(self as &mut dyn DirectDrain)
+    }
 }
 
-/// Sends `count` packets as thread `thread`, some of them as streams.
-fn send_many(links: &JobLinks, to: u32, thread: u8, count: u32) {
+impl DirectDrain for Whole {
+    fn receive(&mut self, most: usize, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let mut bytes = vec![0; most];
+        let (_, came) = rustix::net::recv(socket, &mut bytes[..], RecvFlags::DONTWAIT)?;
+        self.2.extend_from_slice(&bytes[..came]);
+        Ok(came)
+    }
+    fn go_back(&mut self, bytes: u64) {
+        self.2.truncate(self.2.len() - bytes as usize);
+    }
+}
+
+/// Sends `count` packets as thread `thread`, some of them as streams; returns how many,
+/// and where those are counted that were sent.
+fn send_many(links: &JobLinks, to: u32, thread: u8, count: u32) -> (u32, Arc<AtomicU32>) {
+    let (mut streams, sent) = (0, Arc::<AtomicU32>::default());
     for number in 0..count {
         let header = [&[thread][..], &number.to_le_bytes()].concat();
         let bytes = body(number);
         let payload = if number % 7 == 3 && !bytes.is_empty() {
-            Payload::Stream(bytes.len() as u64, Box::new(Body(bytes.clone(), 0)))
+            streams += 1;
+            let body = Body {
+                bytes: bytes.clone(),
+                read: 0,
+                direct: number % 2 == 0,
+                sent: Arc::clone(&sent),
+            };
+            Payload::Stream(bytes.len() as u64, Box::new(body))
         } else {
             Payload::Bytes(&bytes)
         };
@@ -128,9 +186,23 @@ fn send_many(links: &JobLinks, to: u32, thread: u8, count: u32) {
             .send(Rank(to), &header, payload, Caller::Rank)
             .unwrap();
     }
+    (streams, sent)
 }
 
-fn cut_while_both_send(seed: u64, most: u64, window: usize) {
+/// Polls as ranks do that wait, and now and then sleep.
+fn poll_until(links: &JobLinks, done: &AtomicBool) {
+    let mut round = 0u32;
+    while !done.load(Ordering::Relaxed) {
+        round += 1;
+        if round.is_multiple_of(1_000) {
+            links.rest();
+            thread::sleep(Duration::from_millis(1));
+        }
+        links.poll();
+    }
+}
+
+fn cut_while_both_send(seed: u64, most: u64, window: usize, polled: bool) {
     let count = 400;
     let (ends, proxies, places) = apart(seed, |config| config.window = window);
     let sides = [(0, 4), (1, 0)].map(|(side, to): (usize, u32)| {
@@ -140,16 +212,30 @@ fn cut_while_both_send(seed: u64, most: u64, window: usize) {
         (links, checker, to)
     });
     proxies.iter().for_each(|proxy| proxy.cut_after(most));
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
+        let mut senders = Vec::new();
         for (links, _, to) in &sides {
             for thread in 0..2 {
-                scope.spawn(move || send_many(links, *to, thread, count));
+                senders.push(scope.spawn(move || send_many(links, *to, thread, count)));
+            }
+            if polled {
+                scope.spawn(|| poll_until(links, &done));
             }
         }
+        let sent: Vec<_> = senders.into_iter().map(|s| s.join().unwrap()).collect();
+        for (_, checker, _) in &sides {
+            checker.wait();
+        }
+        let deadline = clock::now() + PATIENCE;
+        for (streams, sent) in sent {
+            while sent.load(Ordering::SeqCst) < streams && clock::now() < deadline {
+                thread::yield_now();
+            }
+            assert_eq!(sent.load(Ordering::SeqCst), streams);
+        }
+        done.store(true, Ordering::Relaxed);
     });
-    for (_, checker, _) in &sides {
-        checker.wait();
-    }
     let cuts: usize = proxies.iter().map(Proxy::cuts).sum();
     assert!(cuts >= 10, "only {cuts} connections were cut");
 }
@@ -157,14 +243,21 @@ fn cut_while_both_send(seed: u64, most: u64, window: usize) {
 #[test]
 fn cut_at_any_byte_packets_arrive_once_and_in_order() {
     for seed in 0..4 {
-        cut_while_both_send(seed * 1_000, 700_000, 4 << 20);
+        cut_while_both_send(seed * 1_000, 700_000, 4 << 20, false);
     }
 }
 
 #[test]
 fn cut_at_any_byte_with_little_room_to_keep() {
     for seed in 0..3 {
-        cut_while_both_send(seed * 1_000 + 7, 300_000, 40_000);
+        cut_while_both_send(seed * 1_000 + 7, 300_000, 40_000, false);
+    }
+}
+
+#[test]
+fn cut_at_any_byte_while_ranks_read_and_write() {
+    for seed in 0..4 {
+        cut_while_both_send(seed * 1_000 + 3, 700_000, 400_000, true);
     }
 }
 
