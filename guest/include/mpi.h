@@ -1573,11 +1573,11 @@ int PMPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement);
 
 /* Process creation (chapter 11). */
 int MPI_Close_port(const char *port_name);
-int PMPI_Close_port(const char *port_name);
+int PMPI_Close_port(const char *port_name) MPI_IMPORT("MPI_Close_port");
 int MPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm);
-int PMPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm);
+int PMPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) MPI_IMPORT("MPI_Comm_accept");
 int MPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm);
-int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm);
+int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) MPI_IMPORT("MPI_Comm_connect");
 int MPI_Comm_disconnect(MPI_Comm *comm);
 int PMPI_Comm_disconnect(MPI_Comm *comm) MPI_IMPORT("MPI_Comm_disconnect");
 int MPI_Comm_get_parent(MPI_Comm *parent);
@@ -1589,13 +1589,13 @@ int PMPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info in
 int MPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]);
 int PMPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]);
 int MPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name);
-int PMPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name);
+int PMPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name) MPI_IMPORT("MPI_Lookup_name");
 int MPI_Open_port(MPI_Info info, char *port_name);
-int PMPI_Open_port(MPI_Info info, char *port_name);
+int PMPI_Open_port(MPI_Info info, char *port_name) MPI_IMPORT("MPI_Open_port");
 int MPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name);
-int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name);
+int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name) MPI_IMPORT("MPI_Publish_name");
 int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name);
-int PMPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name);
+int PMPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name) MPI_IMPORT("MPI_Unpublish_name");
 
 /* Sessions (section 11.3). */
 int MPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm);

@@ -4,6 +4,7 @@
 #include <mpi.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <wasi/libc-find-relpath.h>
 
 #define NAMED(function, returns, ...) \
@@ -165,6 +166,41 @@ NAMED(MPI_File_delete, int, const char *filename, MPI_Info info)
     char room[PATH_MAX], *path = room;
     int directory = directory_of(filename, &path);
     return faabric_file_delete(directory, directory < 0 ? filename : path, info);
+}
+
+/* Programs are looked for from the current directory, which only libc knows. */
+
+extern int faabric_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root,
+                         MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[],
+                         const char *directory)
+    __attribute__((import_module("mpi"), import_name("MPI_Comm_spawn")));
+extern int faabric_spawn_multiple(int count, char *commands[], char **argvs[],
+                                  const int maxprocs[], const MPI_Info infos[], int root,
+                                  MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[],
+                                  const char *directory)
+    __attribute__((import_module("mpi"), import_name("MPI_Comm_spawn_multiple")));
+
+static const char *current_directory(char room[PATH_MAX])
+{
+    return getcwd(room, PATH_MAX) ? room : "/";
+}
+
+NAMED(MPI_Comm_spawn, int, const char *command, char *argv[], int maxprocs, MPI_Info info,
+      int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
+{
+    char room[PATH_MAX];
+    return faabric_spawn(command, argv, maxprocs, info, root, comm, intercomm,
+                         array_of_errcodes, current_directory(room));
+}
+
+NAMED(MPI_Comm_spawn_multiple, int, int count, char *array_of_commands[],
+      char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[],
+      int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
+{
+    char room[PATH_MAX];
+    return faabric_spawn_multiple(count, array_of_commands, array_of_argv, array_of_maxprocs,
+                                  array_of_info, root, comm, intercomm, array_of_errcodes,
+                                  current_directory(room));
 }
 
 /* Parts of a status. */

@@ -789,23 +789,11 @@ WEAK int MPI_Type_get_true_extent_x(MPI_Datatype datatype, MPI_Count *true_lb, M
 
 WEAK int MPI_Type_size_x(MPI_Datatype datatype, MPI_Count *size) { return PMPI_Type_size_x(datatype, size); }
 
-int PMPI_Close_port(const char *port_name)
-{
-    return faabric_unsupported("MPI_Close_port", MPI_COMM_SELF);
-}
-int MPI_Close_port(const char *port_name) __attribute__((weak, alias("PMPI_Close_port")));
+WEAK int MPI_Close_port(const char *port_name) { return PMPI_Close_port(port_name); }
 
-int PMPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-{
-    return faabric_unsupported("MPI_Comm_accept", comm);
-}
-int MPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) __attribute__((weak, alias("PMPI_Comm_accept")));
+WEAK int MPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) { return PMPI_Comm_accept(port_name, info, root, comm, newcomm); }
 
-int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
-{
-    return faabric_unsupported("MPI_Comm_connect", comm);
-}
-int MPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) __attribute__((weak, alias("PMPI_Comm_connect")));
+WEAK int MPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm) { return PMPI_Comm_connect(port_name, info, root, comm, newcomm); }
 
 WEAK int MPI_Comm_disconnect(MPI_Comm *comm) { return PMPI_Comm_disconnect(comm); }
 
@@ -817,41 +805,13 @@ int PMPI_Comm_join(int fd, MPI_Comm *intercomm)
 }
 int MPI_Comm_join(int fd, MPI_Comm *intercomm) __attribute__((weak, alias("PMPI_Comm_join")));
 
-int PMPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
-{
-    return faabric_unsupported("MPI_Comm_spawn", comm);
-}
-int MPI_Comm_spawn(const char *command, char *argv[], int maxprocs, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]) __attribute__((weak, alias("PMPI_Comm_spawn")));
+WEAK int MPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name) { return PMPI_Lookup_name(service_name, info, port_name); }
 
-int PMPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
-{
-    return faabric_unsupported("MPI_Comm_spawn_multiple", comm);
-}
-int MPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_of_argv[], const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[]) __attribute__((weak, alias("PMPI_Comm_spawn_multiple")));
+WEAK int MPI_Open_port(MPI_Info info, char *port_name) { return PMPI_Open_port(info, port_name); }
 
-int PMPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name)
-{
-    return faabric_unsupported("MPI_Lookup_name", MPI_COMM_SELF);
-}
-int MPI_Lookup_name(const char *service_name, MPI_Info info, char *port_name) __attribute__((weak, alias("PMPI_Lookup_name")));
+WEAK int MPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name) { return PMPI_Publish_name(service_name, info, port_name); }
 
-int PMPI_Open_port(MPI_Info info, char *port_name)
-{
-    return faabric_unsupported("MPI_Open_port", MPI_COMM_SELF);
-}
-int MPI_Open_port(MPI_Info info, char *port_name) __attribute__((weak, alias("PMPI_Open_port")));
-
-int PMPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name)
-{
-    return faabric_unsupported("MPI_Publish_name", MPI_COMM_SELF);
-}
-int MPI_Publish_name(const char *service_name, MPI_Info info, const char *port_name) __attribute__((weak, alias("PMPI_Publish_name")));
-
-int PMPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name)
-{
-    return faabric_unsupported("MPI_Unpublish_name", MPI_COMM_SELF);
-}
-int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name) __attribute__((weak, alias("PMPI_Unpublish_name")));
+WEAK int MPI_Unpublish_name(const char *service_name, MPI_Info info, const char *port_name) { return PMPI_Unpublish_name(service_name, info, port_name); }
 
 WEAK int MPI_Comm_create_from_group(MPI_Group group, const char *stringtag, MPI_Info info, MPI_Errhandler errhandler, MPI_Comm *newcomm) { return PMPI_Comm_create_from_group(group, stringtag, info, errhandler, newcomm); }
 

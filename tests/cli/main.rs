@@ -12,3 +12,4 @@ mod mpi;
 mod mpi_calls;
 mod profile;
 mod programs;
+mod spawn;

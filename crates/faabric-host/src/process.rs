@@ -69,7 +69,7 @@ impl Process {
         let memory = GuestMemory::new(region);
         let wasi = Arc::new(Wasi::new(&config)?);
         let mpi = match &config.mpi {
-            Some((world, rank)) => Some(rank_of(world, *rank, &memory, &wasi, &ending)?),
+            Some((world, rank)) => Some(rank_of((world, *rank), &config, &memory, &wasi, &ending)?),
             None => None,
         };
 
@@ -130,15 +130,16 @@ impl Process {
 
 /// The rank that the process is, woken from its waits when the process ends.
 fn rank_of(
-    world: &Arc<World>,
-    rank: faabric_wire::id::Rank,
+    (world, rank): (&Arc<World>, faabric_wire::id::Rank),
+    config: &ProcessConfig,
     memory: &GuestMemory,
     wasi: &Arc<Wasi>,
     ending: &Ending,
 ) -> Result<Arc<Rank>> {
     let rank = Rank::new(Arc::clone(world), rank, Arc::new(memory.clone())).map_err(Error::Mpi)?;
     let files = MpiFiles::new(Arc::clone(wasi));
-    let rank = Arc::new(rank.with_files(Arc::new(files)));
+    let program = config.args.first().map_or("", String::as_str);
+    let rank = Arc::new(rank.with_files(Arc::new(files)).with_program(program));
     let waits = Arc::downgrade(&rank);
     ending.on_begin(move || {
         if let Some(rank) = waits.upgrade() {

@@ -8,7 +8,7 @@
 use crate::abi;
 use crate::comm::{Comm, Context};
 use crate::data::Data;
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::TypeHandle;
 use crate::matching::Pattern;
@@ -132,6 +132,37 @@ impl Rank {
             }
         }
         Ok(words)
+    }
+
+    /// Gives every one of `members` what came of a call at the first: words, or an error.
+    ///
+    /// # Errors
+    /// The outer ones are of the telling itself.
+    pub(crate) fn share_answer(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        members: &[u32],
+        answer: Result<Vec<u64>>,
+    ) -> Result<Result<Vec<u64>>> {
+        let words = match answer {
+            Err(e) if e.class == Class::INTERRUPTED => return Err(e),
+            Err(e) => {
+                let text = e.message.bytes().map(u64::from);
+                [e.class.0 as u64].into_iter().chain(text).collect()
+            }
+            Ok(words) => [0].into_iter().chain(words).collect(),
+        };
+        let words = self.share(guest, comm, members, TAG, words)?;
+        let Some((&class, rest)) = words.split_first() else {
+            return Err(crate::communicator::garbled());
+        };
+        if class == 0 {
+            return Ok(Ok(rest.to_vec()));
+        }
+        let text: Vec<u8> = rest.iter().map(|&word| word as u8).collect();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Ok(Err(Error::new(Class(class as i32), text)))
     }
 
     /// An id that all ranks of `comm`, a communicator of one group, agree on.

@@ -222,12 +222,16 @@ impl Rank {
             abi::MPI_IO => Some(Some(abi::MPI_ANY_SOURCE)),
             abi::MPI_HOST => Some(Some(abi::MPI_PROC_NULL)),
             // The clocks of different workers are not compared.
-            abi::MPI_WTIME_IS_GLOBAL => {
-                Some(Some(i32::from(self.world.placement().workers.len() == 1)))
+            abi::MPI_WTIME_IS_GLOBAL => Some(Some(i32::from(self.world.is_on_one_worker()))),
+            abi::MPI_UNIVERSE_SIZE => {
+                let family = self.world.family(self.world_rank());
+                Some(family.map(|family| family.universe as i32))
             }
-            abi::MPI_UNIVERSE_SIZE => Some(Some(self.world.size() as i32)),
             abi::MPI_LASTUSEDCODE => Some(Some(self.last_used_code())),
-            abi::MPI_APPNUM => Some(Some(0)),
+            abi::MPI_APPNUM => {
+                let family = self.world.family(self.world_rank());
+                Some(family.map(|family| family.app_number(self.world_rank) as i32))
+            }
             _ => None,
         }
     }

@@ -281,11 +281,8 @@ impl Rank {
         );
         let color = match split_type {
             _ if split_type == abi::MPI_COMM_TYPE_SHARED || guided && by_worker => {
-                let placement = self.world.placement();
-                placement
-                    .of_rank
-                    .get(self.world_rank as usize)
-                    .map_or(0, |&w| w as i32)
+                // The same on all of a worker's ranks, whatever else each has heard of.
+                self.world.first_beside(self.world_rank) as i32
             }
             abi::MPI_UNDEFINED
             | abi::MPI_COMM_TYPE_HW_GUIDED

@@ -33,8 +33,10 @@ const MEETINGS: u64 = 1 << 61;
 
 /// A message space of all the job's ranks that only calls with this string use. `group`
 /// tells apart what different groups agree on under one string.
-fn meeting(rank: &Rank, tag: &str, group: &[u32]) -> Comm {
-    let everyone = rank.comm_world();
+pub(crate) fn meeting(rank: &Rank, tag: &str, group: &[u32]) -> Comm {
+    // Ranks of this communicator are those of the job. Later ones than the last that is
+    // known here cannot be in a group of the caller's.
+    let everyone = Arc::new(Group::new((0..rank.world.families.end()).collect()));
     let words = group.iter().flat_map(|member| member.to_le_bytes());
     let bytes = tag.bytes().chain([0]).chain(words);
     // FNV-1a: the same on every worker, whatever it was built with.
@@ -42,7 +44,7 @@ fn meeting(rank: &Rank, tag: &str, group: &[u32]) -> Comm {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let id = MEETINGS | hash >> 3;
-    Comm::new(id, everyone.group.clone(), everyone.rank)
+    Comm::new(id, everyone, rank.world_rank)
 }
 
 impl Rank {

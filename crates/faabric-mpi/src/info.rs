@@ -167,8 +167,8 @@ impl Rank {
     /// `MPI_INFO_ENV` (MPI 4.1, section 11.2.1).
     fn environment(&self) -> Info {
         let mut info = Info::default();
-        info.set("maxprocs", &self.world.size().to_string());
-        info.set("host", self.get_processor_name());
+        info.set("maxprocs", &self.comm_world().size().to_string());
+        info.set("host", &self.get_processor_name());
         info.set("thread_level", "MPI_THREAD_MULTIPLE");
         info
     }

@@ -76,6 +76,7 @@ impl Rank {
         }
         self.open();
         let _ = self.phase.main.set((std::thread::current().id(), required));
+        self.find_parents()?;
         Ok(required)
     }
 
@@ -173,6 +174,7 @@ impl Rank {
     fn close(&self) -> bool {
         let last = self.phase.open.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
+            self.world.close_ports_of(self.world_rank);
             self.world.leave();
         }
         last
@@ -257,8 +259,8 @@ impl Rank {
 
     /// `MPI_Get_processor_name`: the worker's name.
     #[must_use]
-    pub fn get_processor_name(&self) -> &str {
-        self.world.worker_of(self.world_rank()).unwrap_or("")
+    pub fn get_processor_name(&self) -> String {
+        self.world.worker_of(self.world_rank()).unwrap_or_default()
     }
 
     /// Fails unless the world or a session is active; `call` is what the guest called.

@@ -10,6 +10,8 @@
 //!                <---------- PointerWas(value)
 //!   cancel:      Recall(packet, name) --------->     of an Eager or Ready packet
 //!                <--------- Recalled(name, done)
+//!   desk:        Ask(topic, port), text ------->     see [`crate::desk`]
+//!                <----- Answer(rank, number), text
 //! ```
 //! The header is fixed for each kind, little-endian, and decoded with its length
 //! checked: a torn or foreign packet is an error, never a panic.
@@ -22,6 +24,7 @@
 //! packets (Eager, Ready) of that pair of ranks from 1, and is 0 in others: a gap or
 //! a repetition shows, and a moved rank can be told what it has seen already.
 
+use crate::desk::Topic;
 use crate::matching::Envelope;
 use crate::rma::message::{self, Message};
 use faabric_wire::id::Rank;
@@ -64,6 +67,19 @@ pub(crate) enum Body {
     Recall { packet: u64, name: u64 },
     /// What became of your recall `name`: whether the message was dropped.
     Recalled { name: u64, done: bool },
+    /// A question about ports or names. The payload is text.
+    Ask {
+        question: u64,
+        topic: Topic,
+        port: u64,
+    },
+    /// What your question is answered. The payload is text.
+    Answer {
+        question: u64,
+        class: i32,
+        rank: u32,
+        number: u64,
+    },
 }
 
 const EAGER: u8 = 1;
@@ -76,6 +92,8 @@ const POINTER: u8 = 7;
 const POINTER_WAS: u8 = 8;
 const RECALL: u8 = 9;
 const RECALLED: u8 = 10;
+const ASK: u8 = 11;
+const ANSWER: u8 = 12;
 
 /// The longest encoded header, in bytes.
 const LONGEST: usize = 16 + message::LEN;
@@ -112,6 +130,9 @@ pub(crate) enum Malformed {
     /// The kind's header has another length.
     #[error("a packet header of kind {kind} cannot have {len} bytes")]
     Length { kind: u8, len: usize },
+    /// A question about something that is not known.
+    #[error("a question about no known topic")]
+    Topic,
     /// No bytes at all.
     #[error("a packet without a header")]
     Empty,
@@ -135,6 +156,8 @@ impl Packet {
             Body::PointerWas { .. } => POINTER_WAS,
             Body::Recall { .. } => RECALL,
             Body::Recalled { .. } => RECALLED,
+            Body::Ask { .. } => ASK,
+            Body::Answer { .. } => ANSWER,
         };
         out.put(&[kind, 0, 0, 0]);
         out.put(&self.source.0.to_le_bytes());
@@ -173,6 +196,26 @@ impl Packet {
             Body::Recalled { name, done } => {
                 out.put(&name.to_le_bytes());
                 out.put(&u32::from(done).to_le_bytes());
+            }
+            Body::Ask {
+                question,
+                topic,
+                port,
+            } => {
+                out.put(&question.to_le_bytes());
+                out.put(&(topic as u32).to_le_bytes());
+                out.put(&port.to_le_bytes());
+            }
+            Body::Answer {
+                question,
+                class,
+                rank,
+                number,
+            } => {
+                out.put(&question.to_le_bytes());
+                out.put(&class.to_le_bytes());
+                out.put(&rank.to_le_bytes());
+                out.put(&number.to_le_bytes());
             }
         }
         out
@@ -226,6 +269,20 @@ impl Packet {
                 RECALLED => Body::Recalled {
                     name: rest.u64()?,
                     done: rest.u32()? != 0,
+                },
+                ASK => Body::Ask {
+                    question: rest.u64()?,
+                    topic: match Topic::from_number(rest.u32()?) {
+                        Some(topic) => topic,
+                        None => return Some(Err(Malformed::Topic)),
+                    },
+                    port: rest.u64()?,
+                },
+                ANSWER => Body::Answer {
+                    question: rest.u64()?,
+                    class: rest.u32()?.cast_signed(),
+                    rank: rest.u32()?,
+                    number: rest.u64()?,
                 },
                 _ => return Some(Err(Malformed::Kind(kind))),
             };
@@ -302,6 +359,19 @@ mod tests {
             any::<(u64, i64)>().prop_map(|(question, value)| Body::PointerWas { question, value }),
             (any::<u64>(), any::<u64>()).prop_map(|(packet, name)| Body::Recall { packet, name }),
             (any::<u64>(), any::<bool>()).prop_map(|(name, done)| Body::Recalled { name, done }),
+            any::<(u64, u64)>().prop_map(|(question, port)| Body::Ask {
+                question,
+                topic: Topic::Unpublish,
+                port
+            }),
+            any::<(u64, i32, u32, u64)>().prop_map(|(question, class, rank, number)| {
+                Body::Answer {
+                    question,
+                    class,
+                    rank,
+                    number,
+                }
+            }),
         ]
     }
 

@@ -32,8 +32,8 @@ use crate::tuning::Tuned;
 use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 
 /// A message buffer as the guest describes it; nothing about it is checked yet.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub struct Buffer {
 /// One rank of a job, on this worker. Threads of its process may call it at once.
 pub struct Rank {
     pub(crate) world: Arc<World>,
-    /// Its rank in `MPI_COMM_WORLD`.
+    /// Its number in the job: its rank in `MPI_COMM_WORLD`, unless it was spawned.
     pub(crate) world_rank: u32,
     pub(crate) watch: Watch,
     /// What can be adjusted.
@@ -83,12 +83,15 @@ pub struct Rank {
     pub(crate) send_buffer: Arc<SendBuffer>,
     /// Open files.
     pub(crate) io: crate::io::State,
+    /// What its process calls its program; "" when nobody said.
+    pub(crate) program: String,
+    /// The intercommunicator with those who spawned it, if any did.
+    pub(crate) parent: OnceLock<CommHandle>,
     /// How many communicator ids this rank has made up.
     pub(crate) next_comm: AtomicU32,
 }
 
-/// The ids of the predefined communicators.
-const WORLD_ID: u64 = 0;
+/// The id of `MPI_COMM_SELF`, in which nobody hears others.
 const SELF_ID: u64 = 1;
 
 /// The first handle of a predefined datatype, and how many there can be.
@@ -112,9 +115,13 @@ impl Rank {
         if recorder.as_ref().is_some_and(|recorder| recorder.traces()) {
             mailbox.lock().number_matches();
         }
-        let everyone = Arc::new(Group::new((0..world.size()).collect()));
+        let family = world.families.of(world_rank).ok_or_else(|| {
+            let message = format!("rank {world_rank} belongs to no part of the job");
+            Error::new(Class::INTERN, message)
+        })?;
+        let everyone = Arc::new(Group::new(family.ranks().collect()));
         let alone = Arc::new(Group::new(vec![world_rank]));
-        let mut comm_world = Comm::new(WORLD_ID, everyone, world_rank);
+        let mut comm_world = Comm::new(family.world_id(), everyone, world_rank - family.first);
         comm_world.settings.lock().name = "MPI_COMM_WORLD".into();
         comm_world.handle = AtomicU32::new(abi::MPI_COMM_WORLD);
         let mut comm_self = Comm::new(SELF_ID, alone, 0);
@@ -158,8 +165,18 @@ impl Rank {
             ops: crate::collective::Ops::default(),
             send_buffer: Arc::default(),
             io: crate::io::State::default(),
+            program: String::new(),
+            parent: OnceLock::new(),
             next_comm: AtomicU32::new(0),
         })
+    }
+
+    /// The rank of a process that calls its program `name` (its `argv[0]`): a spawn of
+    /// that name starts the same program.
+    #[must_use]
+    pub fn with_program(mut self, name: impl Into<String>) -> Rank {
+        self.program = name.into();
+        self
     }
 
     /// The job it belongs to.
@@ -168,7 +185,7 @@ impl Rank {
         &self.world
     }
 
-    /// Its rank in `MPI_COMM_WORLD`.
+    /// Its number in the job: its rank in `MPI_COMM_WORLD`, unless it was spawned.
     #[must_use]
     pub fn world_rank(&self) -> faabric_wire::id::Rank {
         faabric_wire::id::Rank(self.world_rank)

@@ -10,6 +10,7 @@
 
 use crate::abi;
 use crate::data::{Stream, View};
+use crate::desk::Answer;
 use crate::error::{Class, Error, Result};
 use crate::mailbox::{MESSAGE_COST, Message, Receive, Sending};
 use crate::matching::Envelope;
@@ -21,7 +22,7 @@ use faabric_wire::fabric::{
     Caller, DirectDrain, DirectSource, Drain, Fabric, Gone, LinkError, Payload, Sink, Source,
 };
 use faabric_wire::id::Rank;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -60,6 +61,18 @@ pub(crate) struct Remote {
     sends: Mutex<HashMap<u64, Waiting>>,
     receives: Mutex<HashMap<u64, Receiving>>,
     recalls: Mutex<HashMap<u64, Recalling>>,
+    /// Packets to ranks that have spoken first: the planner's word of them is on its way.
+    early: Mutex<Vec<Early>>,
+    /// Packets for ranks that are to run here, likewise. Whoever delivers to a rank that
+    /// was spawned holds the lock, so that nothing overtakes what was kept.
+    gate: RwLock<Vec<Early>>,
+}
+
+/// A packet that waits for its receiver to be known here.
+struct Early {
+    to: Rank,
+    header: Vec<u8>,
+    payload: Vec<u8>,
 }
 
 /// A send that waits for its receive.
@@ -91,6 +104,8 @@ impl Remote {
             sends: Mutex::default(),
             receives: Mutex::default(),
             recalls: Mutex::default(),
+            early: Mutex::default(),
+            gate: RwLock::default(),
         }
     }
 
@@ -255,12 +270,102 @@ impl World {
                 format!("{to} is on another worker, and this world has no fabric to reach it"),
             ));
         };
-        fabric
-            .send(to, packet.encode().as_slice(), payload, caller)
-            .map_err(|e| {
-                self.lost(&e);
-                Error::interrupted(e.to_string())
-            })
+        if !self.knows(to.0) && self.keep_early(to, packet, &payload) {
+            return Ok(());
+        }
+        let header = packet.encode();
+        self.send_on(&**fabric, to, header.as_slice(), payload, caller)
+    }
+
+    fn send_on(
+        &self,
+        fabric: &dyn Fabric,
+        to: Rank,
+        header: &[u8],
+        payload: Payload<'_>,
+        caller: Caller,
+    ) -> Result<()> {
+        fabric.send(to, header, payload, caller).map_err(|e| {
+            self.lost(&e);
+            Error::interrupted(e.to_string())
+        })
+    }
+
+    /// Keeps a packet to a rank that is not known here; false if it has become known.
+    fn keep_early(&self, to: Rank, packet: &Packet, payload: &Payload<'_>) -> bool {
+        let payload = match payload {
+            Payload::Empty => Vec::new(),
+            Payload::Bytes(bytes) => bytes.to_vec(),
+            // Data goes only to who has asked for it, in answer to what went there.
+            Payload::Stream(..) => return false,
+        };
+        let mut early = self.remote.early.lock();
+        if self.knows(to.0) {
+            return false;
+        }
+        let header = packet.encode().as_slice().to_vec();
+        early.push(Early {
+            to,
+            header,
+            payload,
+        });
+        true
+    }
+
+    /// Takes in ranks with `join`, then what came for them before.
+    pub(crate) fn deliver_early(&self, join: impl FnOnce()) {
+        let mut gate = self.remote.gate.write();
+        join();
+        let known = gate.extract_if(.., |packet| self.knows(packet.to.0));
+        for packet in known.collect::<Vec<_>>() {
+            self.take(packet.to, &packet.header, &packet.payload);
+        }
+    }
+
+    /// Delivers to a rank that was spawned, or that is about to be.
+    fn deliver_later(&self, to: Rank, header: &[u8], payload: &[u8]) {
+        let gate = self.remote.gate.read();
+        if self.knows(to.0) {
+            return self.take(to, header, payload);
+        }
+        drop(gate);
+        let mut gate = self.remote.gate.write();
+        if self.knows(to.0) {
+            return self.take(to, header, payload);
+        }
+        gate.push(Early {
+            to,
+            header: header.to_vec(),
+            payload: payload.to_vec(),
+        });
+    }
+
+    fn take(&self, to: Rank, header: &[u8], payload: &[u8]) {
+        let handled = Packet::decode(header)
+            .map_err(|e| e.to_string())
+            .and_then(|packet| self.handle(to, &packet, payload));
+        if let Err(what) = handled {
+            self.refuse(to, &what);
+        }
+    }
+
+    /// Sends what has waited for ranks that are known now.
+    pub(crate) fn send_early(&self) {
+        let Some(fabric) = &self.remote.fabric else {
+            return;
+        };
+        let mut early = self.remote.early.lock();
+        let known = early.extract_if(.., |packet| self.knows(packet.to.0));
+        for packet in known.collect::<Vec<_>>() {
+            let payload = match packet.payload.is_empty() {
+                true => Payload::Empty,
+                false => Payload::Bytes(&packet.payload),
+            };
+            let (to, header, caller) = (packet.to, &packet.header, Caller::Delivery);
+            if let Err(e) = self.send_on(&**fabric, to, header, payload, caller) {
+                self.abort(1, e.message);
+            }
+        }
     }
 
     /// Sends a packet without data from a rank's thread.
@@ -308,6 +413,31 @@ impl World {
             Body::Window(message) => self.handle_window(to.0, packet.source, message, payload),
             Body::Recall { packet: of, name } => self.drop_recalled(to, packet.source, of, name),
             Body::Recalled { name, done } => self.end_recall(name, done),
+            Body::Ask {
+                question,
+                topic,
+                port,
+            } => {
+                let text = String::from_utf8_lossy(payload);
+                let ranks = (to.0, packet.source.0);
+                self.serve_desk(ranks, question, (topic, port), &text);
+                Ok(())
+            }
+            Body::Answer {
+                question,
+                class,
+                rank,
+                number,
+            } => {
+                let text = String::from_utf8_lossy(payload).into_owned();
+                let answer = Answer {
+                    class,
+                    rank,
+                    number,
+                    text,
+                };
+                self.take_desk_answer(question, answer)
+            }
         }
     }
 
@@ -499,11 +629,10 @@ impl Incoming {
 
 impl Sink for World {
     fn deliver(&self, to: Rank, header: &[u8], payload: &[u8]) {
-        let handled = Packet::decode(header)
-            .map_err(|e| e.to_string())
-            .and_then(|packet| self.handle(to, &packet, payload));
-        if let Err(what) = handled {
-            self.refuse(to, &what);
+        if self.is_original(to.0) {
+            self.take(to, header, payload);
+        } else {
+            self.deliver_later(to, header, payload);
         }
     }
 

@@ -3,8 +3,12 @@
 //! Every worker of a job has one [`World`]: the mailboxes of the ranks it runs, and a
 //! [`Fabric`] to the others. Threads of ranks, and the threads that deliver packets,
 //! all meet in the mailboxes; a world has no thread of its own.
+//!
+//! The ranks that the job was started with are known from the start. Those that it
+//! spawns are numbered on from there, and join later: see [`crate::family`].
 
 use crate::error::{Class, Error, Result};
+use crate::family::{Families, Family};
 use crate::mailbox::Mailbox;
 use crate::observe::Recorder;
 use crate::remote::Remote;
@@ -66,7 +70,10 @@ pub struct Ending {
 pub struct World {
     job: JobId,
     placement: Placement,
+    /// Of the ranks that the job was started with.
     mailboxes: Box<[Option<Mailbox>]>,
+    /// Which ranks share an `MPI_COMM_WORLD`, and those that joined later.
+    pub(crate) families: Families,
     pub(crate) remote: Remote,
     ending: OnceLock<Ending>,
     /// Cores that this worker's ranks share.
@@ -82,6 +89,10 @@ pub struct World {
     pub(crate) windows: crate::rma::Windows,
     /// Shared pointers of files whose rank 0 is here.
     pub(crate) pointers: crate::io::Pointers,
+    /// Ports that its ranks have opened, and names, if rank 0 is here.
+    pub(crate) desk: crate::desk::Desk,
+    /// Processes that its ranks have asked for.
+    pub(crate) launches: crate::launch::Launches,
 }
 
 impl std::fmt::Debug for World {
@@ -109,6 +120,7 @@ impl World {
         let live = mailboxes.iter().flatten().count() as u32;
         Arc::new_cyclic(|me| World {
             job,
+            families: Families::new(&placement),
             placement,
             mailboxes,
             remote: Remote::new(fabric),
@@ -120,6 +132,8 @@ impl World {
             recorders: Mutex::default(),
             windows: crate::rma::Windows::default(),
             pointers: crate::io::Pointers::default(),
+            desk: crate::desk::Desk::default(),
+            launches: crate::launch::Launches::default(),
         })
     }
 
@@ -138,26 +152,63 @@ impl World {
         self.job
     }
 
-    /// How many ranks the job has.
+    /// The ranks that `rank` shares its `MPI_COMM_WORLD` with; none for a rank that this
+    /// worker has not heard of.
     #[must_use]
-    pub fn size(&self) -> u32 {
-        self.mailboxes.len() as u32
+    pub fn family(&self, rank: Rank) -> Option<Arc<Family>> {
+        self.families.of(rank.0)
     }
 
-    /// Where they run.
-    #[must_use]
-    pub fn placement(&self) -> &Placement {
-        &self.placement
+    /// Takes in ranks that were spawned: from now on they can be sent to, and those that
+    /// run here can be made. `places` has the names of workers with what they run. A
+    /// family that is known already changes nothing.
+    pub fn add_family(&self, family: Family, places: &[(String, Vec<Rank>)]) {
+        let Some(here) = self.placement.workers.get(self.placement.here as usize) else {
+            return;
+        };
+        let join = || {
+            let local = self.families.join(family, places, here);
+            self.live.fetch_add(local, Ordering::Relaxed);
+        };
+        self.deliver_early(join);
+        self.send_early();
+        // Those who wait to know these ranks may go on; a job that has ended stays so.
+        self.ring_all();
+    }
+
+    /// Whether the job was started with this rank.
+    pub(crate) fn is_original(&self, world_rank: u32) -> bool {
+        (world_rank as usize) < self.mailboxes.len()
+    }
+
+    /// Whether this worker has heard of a rank.
+    pub(crate) fn knows(&self, world_rank: u32) -> bool {
+        self.is_original(world_rank) || self.families.knows(world_rank)
+    }
+
+    /// The worker that runs `world_rank`, as a number that only compares within this world.
+    pub(crate) fn worker_number(&self, world_rank: u32) -> Option<u32> {
+        let first = self.placement.of_rank.get(world_rank as usize).copied();
+        first.or_else(|| self.families.worker(world_rank))
+    }
+
+    /// The first of the job's ranks that run on the worker of this one.
+    pub(crate) fn first_beside(&self, world_rank: u32) -> u32 {
+        let worker = self.worker_number(world_rank);
+        let mut before = 0..world_rank;
+        let first = before.find(|&rank| self.worker_number(rank) == worker);
+        first.unwrap_or(world_rank)
+    }
+
+    /// Whether all ranks of the job, so far, run on one worker.
+    pub(crate) fn is_on_one_worker(&self) -> bool {
+        self.families.workers() == 1
     }
 
     /// The name of the worker that runs `rank`.
     #[must_use]
-    pub fn worker_of(&self, rank: Rank) -> Option<&str> {
-        let worker = *self.placement.of_rank.get(rank.index())?;
-        self.placement
-            .workers
-            .get(worker as usize)
-            .map(String::as_str)
+    pub fn worker_of(&self, rank: Rank) -> Option<String> {
+        self.families.worker_name(self.worker_number(rank.0)?)
     }
 
     /// Whether the job has ranks on other workers.
@@ -173,7 +224,10 @@ impl World {
 
     /// The mailbox of a local rank.
     pub(crate) fn mailbox(&self, world_rank: u32) -> Option<&Mailbox> {
-        self.mailboxes.get(world_rank as usize)?.as_ref()
+        match self.mailboxes.get(world_rank as usize) {
+            Some(mailbox) => mailbox.as_ref(),
+            None => self.families.mailbox(world_rank),
+        }
     }
 
     /// This world, to be kept by what outlives the call.
@@ -194,10 +248,16 @@ impl World {
 
     fn end(&self, rank: Option<Rank>, code: i32, reason: String) {
         let _ = self.ending.set(Ending { code, reason, rank });
+        self.ring_all();
+        self.teams.interrupt();
+    }
+
+    fn ring_all(&self) {
         for mailbox in self.mailboxes.iter().flatten() {
             mailbox.bell.ring();
         }
-        self.teams.interrupt();
+        self.families
+            .for_each_mailbox(|mailbox| mailbox.bell.ring());
     }
 
     /// The connection to a worker is gone for good: the job cannot go on.

@@ -24,6 +24,9 @@ pub struct Config {
     pub fence_ms: u64,
     /// Ranks that were told to stop and do not are taken as ended after this long.
     pub stop_ms: u64,
+    /// A program that starts processes (`MPI_Comm_spawn`) waits for free slots this long,
+    /// before queued jobs; then it gets an error.
+    pub spawn_ms: u64,
     /// The policy of a new cluster; `faabric policy` changes it for good.
     pub policy: String,
     /// The largest program that may be stored.
@@ -42,6 +45,7 @@ impl Default for Config {
             grace_ms: 3_000,
             fence_ms: 30_000,
             stop_ms: 10_000,
+            spawn_ms: 5_000,
             policy: crate::policy::ALL[0].name().to_owned(),
             max_module: 256 << 20,
             max_output: 256 << 20,

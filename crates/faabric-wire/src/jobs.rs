@@ -120,6 +120,17 @@ impl Jobs {
         true
     }
 
+    /// Adds workers that run ranks of `job` now.
+    pub(crate) fn add_peers(&self, job: JobId, workers: impl Iterator<Item = String>) {
+        if let Some(Job::Here { peers, .. }) = self.table.lock().jobs.get_mut(&job) {
+            for worker in workers {
+                if !peers.contains(&worker) {
+                    peers.push(worker);
+                }
+            }
+        }
+    }
+
     /// Forgets `job`; its packets are dropped from now on.
     pub(crate) fn end(&self, job: JobId) {
         let before = self.table.lock().end(job);

@@ -13,6 +13,7 @@ use crate::fabric::{Caller, Fabric, LinkError, Payload, Sink};
 use crate::id::{JobId, Rank};
 use crate::link::Link;
 use crate::writer::Address;
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -142,11 +143,7 @@ impl Endpoint {
         for place in places.iter().filter(|place| place.worker != *own) {
             by_rank.extend(place.ranks.iter().map(|&rank| (rank, peers.len())));
             let (worker, address) = (place.worker.clone(), place.address.clone());
-            peers.push(Peer {
-                worker,
-                address,
-                link: OnceLock::new(),
-            });
+            peers.push(Peer::new(worker, address));
         }
         let shared = Arc::clone(&self.shared);
         Arc::new(JobLinks {
@@ -156,6 +153,7 @@ impl Endpoint {
             by_rank,
             peers,
             polled: AtomicUsize::new(0),
+            later: RwLock::default(),
         })
     }
 
@@ -214,7 +212,9 @@ pub struct JobLinks {
     ended: Arc<AtomicBool>,
     /// Index into `peers`; ranks of this worker are not in it.
     by_rank: HashMap<Rank, usize>,
-    peers: Vec<Peer>,
+    peers: Vec<Arc<Peer>>,
+    /// Ranks that joined the job later; looked at when the others do not have it.
+    later: RwLock<HashMap<Rank, Arc<Peer>>>,
     /// Where in `peers` the next poll begins.
     polled: AtomicUsize,
 }
@@ -226,6 +226,16 @@ struct Peer {
     link: OnceLock<Arc<Link>>,
 }
 
+impl Peer {
+    fn new(worker: String, address: String) -> Arc<Self> {
+        Arc::new(Self {
+            worker,
+            address,
+            link: OnceLock::new(),
+        })
+    }
+}
+
 impl JobLinks {
     /// The link to a worker, if there is one.
     fn link_to<'a>(&self, peer: &'a Peer) -> Option<&'a Arc<Link>> {
@@ -234,6 +244,40 @@ impl JobLinks {
             let _ = peer.link.set(self.shared.find(&peer.worker)?);
         }
         peer.link.get()
+    }
+
+    /// Adds ranks that joined the job, on workers that may be new to it. Those that are
+    /// known, and those of this worker, change nothing. To be called after
+    /// [`JobLinks::attach`]; the sink is told when one of them is lost.
+    pub fn add(&self, places: &[Place]) {
+        let own = &self.shared.config.worker;
+        let others = || places.iter().filter(|place| place.worker != *own);
+        let mut later = self.later.write();
+        for place in others() {
+            let is = |peer: &&Arc<Peer>| peer.worker == place.worker;
+            let known = self.peers.iter().chain(later.values()).find(is).cloned();
+            let peer =
+                known.unwrap_or_else(|| Peer::new(place.worker.clone(), place.address.clone()));
+            let new = place
+                .ranks
+                .iter()
+                .filter(|rank| !self.by_rank.contains_key(rank));
+            for rank in new {
+                later.entry(*rank).or_insert_with(|| Arc::clone(&peer));
+            }
+        }
+        drop(later);
+        let workers = others().map(|place| place.worker.clone());
+        self.shared.jobs.add_peers(self.job, workers);
+    }
+
+    /// Every worker that runs other ranks of the job.
+    fn all_peers(&self) -> Vec<Arc<Peer>> {
+        let later = self.later.read();
+        let mut all: Vec<_> = self.peers.iter().chain(later.values()).cloned().collect();
+        all.sort_by(|a, b| a.worker.cmp(&b.worker));
+        all.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        all
     }
 
     /// Starts to deliver: first, in order, what was held back. The sink is told of
@@ -264,15 +308,18 @@ impl JobLinks {
     /// that wait to send get an error. To be called when the job has ended or must.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Relaxed);
-        for link in self.peers.iter().filter_map(|peer| peer.link.get()) {
+        for peer in self.all_peers() {
+            let Some(link) = peer.link.get() else {
+                continue;
+            };
             link.wake_senders();
         }
         self.shared.jobs.end(self.job);
     }
 
     /// The workers that run other ranks of the job.
-    pub fn workers(&self) -> impl Iterator<Item = &str> {
-        self.peers.iter().map(|peer| peer.worker.as_str())
+    pub fn workers(&self) -> impl Iterator<Item = String> {
+        self.all_peers().into_iter().map(|peer| peer.worker.clone())
     }
 }
 
@@ -284,7 +331,12 @@ impl Fabric for JobLinks {
         payload: Payload<'_>,
         caller: Caller,
     ) -> Result<(), LinkError> {
-        let Some(&index) = self.by_rank.get(&to) else {
+        let found = self.by_rank.get(&to).map(|&index| &self.peers[index]);
+        let later = match found {
+            Some(_) => None,
+            None => self.later.read().get(&to).cloned(),
+        };
+        let Some(peer) = found.or(later.as_ref()) else {
             let reason = format!("{to} of {} runs on no other worker", self.job);
             let worker = self.shared.config.worker.clone();
             return Err(LinkError {
@@ -293,7 +345,6 @@ impl Fabric for JobLinks {
                 reason,
             });
         };
-        let peer = &self.peers[index];
         let link = peer
             .link
             .get_or_init(|| Shared::link(&self.shared, &peer.worker, &peer.address));

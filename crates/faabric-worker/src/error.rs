@@ -84,6 +84,9 @@ pub enum Error {
     /// The planner did not give the module.
     #[error("cannot fetch the module from the planner: {}", .0.message())]
     Fetch(#[source] Box<tonic::Status>),
+    /// The planner did not take a module.
+    #[error("cannot store the module at the planner: {}", .0.message())]
+    Store(#[source] Box<tonic::Status>),
     /// The module came, but is another one.
     #[error("the planner sent a module with hash {got} instead of {wanted}")]
     WrongModule {

@@ -15,6 +15,7 @@
 //! new connection repeats it).
 
 use crate::input::{Input, TooMuch};
+use crate::spawn::{Part, Spawner, Unanswered};
 use crate::worker::Shared;
 use faabric_host::Interrupter;
 use faabric_mpi::tuning::Tuning;
@@ -22,10 +23,13 @@ use faabric_mpi::{Placement, World};
 use faabric_wire::fabric::{Drain, Fabric, LinkError, Sink};
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::from_worker::Message;
-use faabric_wire::proto::{JobAborted, JobSpec, RankExited, RankStarted, StartRanks, StdinTaken};
+use faabric_wire::proto::{
+    JobAborted, JobSpec, RankExited, RankLocation, RankStarted, StartRanks, StdinTaken,
+};
 use faabric_wire::tcp::{JobLinks, Place};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -57,6 +61,8 @@ pub(crate) struct Job {
     /// What rank 0 reads, if it runs here and gets any.
     pub(crate) input: Option<Arc<Input>>,
     pub(crate) shared: Arc<Shared>,
+    /// What its ranks have asked the planner for.
+    pub(crate) unanswered: Unanswered,
     state: Mutex<State>,
 }
 
@@ -64,6 +70,8 @@ struct State {
     /// Why it is being stopped.
     stop: Option<String>,
     ranks: BTreeMap<Rank, Stage>,
+    /// What all ranks of the job run, here or elsewhere, as far as it is known.
+    parts: Vec<Arc<Part>>,
 }
 
 enum Stage {
@@ -83,32 +91,20 @@ struct Exited {
 
 impl Job {
     /// Takes on a job: from now on its packets are received.
-    pub(crate) fn new(shared: &Arc<Shared>, start: StartRanks) -> Arc<Self> {
+    /// Its ranks are those of [`Job::extend`].
+    pub(crate) fn new(shared: &Arc<Shared>, start: &StartRanks) -> Arc<Self> {
         let id = JobId(start.job);
-        let places: Vec<Place> = start
-            .world
-            .into_iter()
-            .map(|location| Place {
-                worker: location.worker,
-                address: location.data_address,
-                ranks: location.ranks.into_iter().map(Rank).collect(),
-            })
-            .collect();
+        let places = places(start);
         let links = shared.endpoint.job(id, &places);
         let fabric = Arc::clone(&links) as Arc<dyn Fabric>;
-        let spec = start.spec.unwrap_or_default();
+        let spec = start.spec.clone().unwrap_or_default();
         let placement = placement(&shared.name, spec.ranks, &places);
         let world = World::new(id, placement, Some(fabric), crate::config::cores());
-        let ranks: BTreeMap<_, _> = start
-            .ranks
-            .into_iter()
-            .map(|rank| (Rank(rank), Stage::Starting { launched: false }))
-            .collect();
         let outbox = Arc::clone(&shared.outbox);
         let taken = move |bytes| {
             outbox.report(Message::StdinTaken(StdinTaken { job: id.0, bytes }));
         };
-        let reads = spec.stdin && ranks.contains_key(&Rank(0));
+        let reads = spec.stdin && start.ranks.contains(&0);
         let input = reads.then(|| Arc::new(Input::new(taken)));
         let job = Arc::new(Self {
             id,
@@ -118,8 +114,15 @@ impl Job {
             ended: Arc::default(),
             input,
             shared: Arc::clone(shared),
-            state: Mutex::new(State { stop: None, ranks }),
+            unanswered: Unanswered::default(),
+            state: Mutex::new(State {
+                stop: None,
+                ranks: BTreeMap::new(),
+                parts: Vec::new(),
+            }),
         });
+        job.world
+            .set_launcher(Arc::new(Spawner(Arc::downgrade(&job))));
         links.attach(Arc::new(Ear {
             world,
             job: Arc::downgrade(&job),
@@ -127,20 +130,85 @@ impl Job {
         job
     }
 
+    /// Takes in what is new: ranks that other workers run, and ranks to start here.
+    pub(crate) fn extend(self: &Arc<Self>, start: StartRanks) {
+        let places = places(&start);
+        self.links.add(&places);
+        let named: Vec<_> = places.into_iter().map(|p| (p.worker, p.ranks)).collect();
+        let original = faabric_mpi::Family {
+            first: 0,
+            counts: vec![self.spec.ranks],
+            parents: Vec::new(),
+            universe: start.universe,
+        };
+        self.world.add_family(original, &[]);
+        for family in &start.families {
+            let family = crate::spawn::known_to_engine(family, start.universe);
+            self.world.add_family(family, &named);
+        }
+        let mut parts = vec![Part::of_job(&self.spec)];
+        parts.extend(start.families.iter().flat_map(Part::of_family));
+        let new = self.take_on(parts, &start.ranks);
+        for (part, ranks) in new {
+            self.shared
+                .runtime
+                .spawn(Arc::clone(self).start(part, ranks));
+        }
+    }
+
+    /// Notes parts, and those of `ranks` that are new: to be started, by part.
+    fn take_on(&self, parts: Vec<Part>, ranks: &[u32]) -> Vec<(Arc<Part>, Vec<Rank>)> {
+        let mut state = self.state.lock();
+        let mut new = Vec::new();
+        for part in parts {
+            let known = state.parts.iter().find(|p| p.ranks == part.ranks).cloned();
+            let part = known.unwrap_or_else(|| Arc::new(part));
+            if !state.parts.contains(&part) {
+                state.parts.push(Arc::clone(&part));
+            }
+            let mut here = Vec::new();
+            for rank in ranks.iter().filter(|rank| part.ranks.contains(rank)) {
+                if let Entry::Vacant(new) = state.ranks.entry(Rank(*rank)) {
+                    new.insert(Stage::Starting { launched: false });
+                    here.push(Rank(*rank));
+                }
+            }
+            if !here.is_empty() {
+                new.push((part, here));
+            }
+        }
+        let stopped = state.stop.clone();
+        drop(state);
+        if let Some(reason) = stopped {
+            self.exit_all_starting(code::KILLED, &reason);
+        }
+        new
+    }
+
+    /// The hash of the module that `rank` runs.
+    pub(crate) fn module_of(&self, rank: Rank) -> Option<String> {
+        let state = self.state.lock();
+        let part = state.parts.iter().find(|p| p.ranks.contains(&rank.0))?;
+        Some(part.module.clone())
+    }
+
     /// The ranks it was started with.
     pub(crate) fn ranks(&self) -> Vec<Rank> {
         self.state.lock().ranks.keys().copied().collect()
     }
 
-    /// Prepares the module, then gives every rank a thread. To be spawned.
-    pub(crate) async fn start(self: Arc<Self>) {
+    /// Prepares the module of a part, then gives each of these ranks a thread.
+    async fn start(self: Arc<Self>, part: Arc<Part>, ranks: Vec<Rank>) {
         let prepared = async {
             self.tune()?;
-            let dirs = self.shared.roots.allow(&self.spec.dirs)?;
+            let mut dirs = self.shared.roots.allow(&self.spec.dirs)?;
+            if !part.dir.is_empty() {
+                dirs = crate::roots::start_in(&part.dir, dirs)?;
+            }
             let module = self
                 .shared
                 .modules
-                .load(&self.spec.module, &self.spec.tier)
+                .load(&part.module, &self.spec.tier)
                 .await?;
             Ok::<_, crate::Error>((module, dirs))
         };
@@ -148,16 +216,17 @@ impl Job {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::warn!(job = %self.id, %error, "cannot start a job");
-                return self.exit_all_starting(code::CANNOT_START, &error.to_string());
+                return self.exit_starting(&ranks, code::CANNOT_START, &error.to_string());
             }
         };
-        for rank in self.ranks() {
+        for rank in ranks {
             if !self.launch(rank) {
                 continue;
             }
             let (job, module, dirs) = (Arc::clone(&self), module.clone(), dirs.clone());
+            let part = Arc::clone(&part);
             let thread = std::thread::Builder::new().name(format!("j{}r{}", self.id.0, rank.0));
-            let body = move || crate::rank::run(&job, &module, dirs, rank);
+            let body = move || crate::rank::run(&job, &part, &module, dirs, rank);
             if let Err(error) = thread.spawn(body) {
                 let reason = format!("no thread for the rank: {error}");
                 self.exited(rank, code::CANNOT_START, &reason);
@@ -288,7 +357,11 @@ impl Job {
 
     /// Ends the ranks that have no thread.
     fn exit_all_starting(&self, code: i32, reason: &str) {
-        for rank in self.ranks() {
+        self.exit_starting(&self.ranks(), code, reason);
+    }
+
+    fn exit_starting(&self, ranks: &[Rank], code: i32, reason: &str) {
+        for &rank in ranks {
             if self.launch(rank) {
                 self.exited(rank, code, reason);
             }
@@ -313,7 +386,9 @@ impl Job {
             Stage::Exited(exited) => Some(exit_message(self.id, rank, exited)),
             _ => None,
         });
-        exited.collect()
+        let exited: Vec<_> = exited.collect();
+        drop(state);
+        exited.into_iter().chain(self.unanswered.all()).collect()
     }
 
     /// The first rank that has not ended here.
@@ -332,6 +407,16 @@ impl Job {
         self.links.end();
         self.shared.outbox.wake();
     }
+}
+
+/// Where an order says that ranks are.
+fn places(start: &StartRanks) -> Vec<Place> {
+    let place = |location: &RankLocation| Place {
+        worker: location.worker.clone(),
+        address: location.data_address.clone(),
+        ranks: location.ranks.iter().copied().map(Rank).collect(),
+    };
+    start.world.iter().map(place).collect()
 }
 
 fn exit_message(job: JobId, rank: Rank, exited: &Exited) -> Message {

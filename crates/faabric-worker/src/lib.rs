@@ -29,6 +29,7 @@ mod rank;
 mod recording;
 mod roots;
 mod session;
+mod spawn;
 mod worker;
 
 pub use config::Config;

@@ -5,13 +5,16 @@
 
 use crate::error::Error;
 use faabric_host::{Engine, EngineConfig, Module, Tier};
-use faabric_wire::proto::ModuleRef;
 use faabric_wire::proto::planner_client::PlannerClient;
+use faabric_wire::proto::{ModuleChunk, ModuleRef};
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tonic::transport::Channel;
 
+/// Bytes of one piece of a module that is sent.
+const CHUNK: usize = 1 << 20;
 /// The most bytes of one piece of a module.
 const MAX_CHUNK: usize = 16 << 20;
 
@@ -24,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Modules {
     planner: Channel,
     cache: Option<PathBuf>,
+    /// Hashes of modules that were stored at the planner from here.
+    stored: Mutex<HashSet<String>>,
     /// By tier: how code is made belongs to the engine.
     engines: Mutex<Vec<(Tier, Engine)>>,
 }
@@ -33,6 +38,7 @@ impl Modules {
         Self {
             planner,
             cache,
+            stored: Mutex::default(),
             engines: Mutex::default(),
         }
     }
@@ -47,6 +53,29 @@ impl Modules {
             // A bug in a compiler: of this module only.
             Err(panic) => Err(faabric_host::Error::Compile(panic.to_string()).into()),
         }
+    }
+
+    /// Stores a module at the planner, once it is known that it can run; gives its hash.
+    pub(crate) async fn store(&self, wasm: Vec<u8>, tier: &str) -> Result<String, Error> {
+        let hash = blake3::hash(&wasm).to_hex().to_string();
+        if self.stored.lock().contains(&hash) {
+            return Ok(hash);
+        }
+        let engine = self.engine(tier)?;
+        let checked = tokio::task::spawn_blocking(move || engine.load(&wasm).map(|_| wasm)).await;
+        let wasm = match checked {
+            Ok(checked) => checked?,
+            Err(panic) => return Err(faabric_host::Error::Compile(panic.to_string()).into()),
+        };
+        let chunks = wasm.chunks(CHUNK).map(|data| ModuleChunk {
+            data: data.to_vec(),
+        });
+        let chunks: Vec<_> = chunks.collect();
+        let mut planner = PlannerClient::new(self.planner.clone());
+        let stored = planner.put_module(tokio_stream::iter(chunks)).await;
+        stored.map_err(|status| Error::Store(Box::new(status)))?;
+        self.stored.lock().insert(hash.clone());
+        Ok(hash)
     }
 
     fn engine(&self, tier: &str) -> Result<Engine, Error> {

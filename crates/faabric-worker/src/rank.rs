@@ -3,6 +3,7 @@
 use crate::job::{Job, code};
 use crate::output::{Stream, Writer};
 use crate::recording::Recording;
+use crate::spawn::Part;
 use faabric_host::{Dir, Module, NoInput, Process, ProcessConfig, Stdin};
 use faabric_wire::id::Rank;
 use faabric_wire::proto;
@@ -17,11 +18,11 @@ struct Outcome {
 }
 
 /// Runs a rank from start to end: the body of its thread.
-pub(crate) fn run(job: &Arc<Job>, module: &Module, dirs: Vec<Dir>, rank: Rank) {
+pub(crate) fn run(job: &Arc<Job>, part: &Part, module: &Module, dirs: Vec<Dir>, rank: Rank) {
     let stream = |stream| job.shared.outputs.stream(job.id, rank, stream, &job.ended);
     let streams = [stream(proto::Stream::Stdout), stream(proto::Stream::Stderr)];
     // A panic is a bug of ours in this rank's service; the other ranks are not to blame.
-    let run = || run_process(job, module, dirs, rank, &streams);
+    let run = || run_process((job, part), module, dirs, rank, &streams);
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome {
         code: code::INTERNAL,
         reason: format!("an internal error of faabric: {}", text(panic.as_ref())),
@@ -38,7 +39,7 @@ pub(crate) fn run(job: &Arc<Job>, module: &Module, dirs: Vec<Dir>, rank: Rank) {
 }
 
 fn run_process(
-    job: &Arc<Job>,
+    (job, part): (&Arc<Job>, &Part),
     module: &Module,
     dirs: Vec<Dir>,
     rank: Rank,
@@ -49,8 +50,8 @@ fn run_process(
         _ => Arc::new(NoInput),
     };
     let config = ProcessConfig {
-        args: job.spec.args.clone(),
-        env: environment(job, rank),
+        args: part.args.clone(),
+        env: environment(job, part, rank),
         dirs,
         stdin,
         stdout: Arc::new(Writer(Arc::clone(stdout))),
@@ -84,18 +85,22 @@ fn run_process(
 /// |---|---|
 /// | `FAABRIC_JOB` | the number of the job |
 /// | `FAABRIC_RANK` | the rank in `MPI_COMM_WORLD`, from 0 |
-/// | `FAABRIC_SIZE` | how many ranks the job has |
+/// | `FAABRIC_SIZE` | how many ranks `MPI_COMM_WORLD` has |
 /// | `FAABRIC_WORKER` | the name of the worker |
 /// | `OMP_NUM_THREADS` | the threads of each rank, if the job asks for some |
-fn environment(job: &Job, rank: Rank) -> Vec<(String, String)> {
+/// | `PWD` | where a spawned rank starts |
+fn environment(job: &Job, part: &Part, rank: Rank) -> Vec<(String, String)> {
     let mut own = vec![
         ("FAABRIC_JOB", job.id.0.to_string()),
-        ("FAABRIC_RANK", rank.0.to_string()),
-        ("FAABRIC_SIZE", job.spec.ranks.to_string()),
+        ("FAABRIC_RANK", (rank.0 - part.family.start).to_string()),
+        ("FAABRIC_SIZE", part.family.len().to_string()),
         ("FAABRIC_WORKER", job.shared.name.clone()),
     ];
     if job.spec.threads > 0 {
         own.push(("OMP_NUM_THREADS", job.spec.threads.to_string()));
+    }
+    if !part.dir.is_empty() {
+        own.push(("PWD", part.dir.clone()));
     }
     let given = job
         .spec

@@ -51,6 +51,41 @@ impl Roots {
     }
 }
 
+/// Has a process start in the directory that it knows as `dir`, an absolute path without
+/// `..`, below `dirs`: it becomes its `.`, where libc starts.
+pub(crate) fn start_in(
+    dir: &str,
+    mut dirs: Vec<faabric_host::Dir>,
+) -> Result<Vec<faabric_host::Dir>, Error> {
+    let path = Path::new(dir);
+    let depth = |d: &&faabric_host::Dir| Path::new(&d.guest).components().count();
+    let above = dirs
+        .iter()
+        .filter(|d| d.guest.starts_with('/') && path.starts_with(&d.guest));
+    let Some(above) = above.max_by_key(depth) else {
+        // Of no directory of the host: the process starts where it would without.
+        return Ok(dirs);
+    };
+    let rest = path.strip_prefix(&above.guest).unwrap_or(path);
+    let missing = |source| Error::Dir {
+        path: path.to_owned(),
+        source,
+    };
+    let host = above.host.join(rest).canonicalize().map_err(missing)?;
+    if !host.starts_with(&above.host) || !host.is_dir() {
+        let kind = std::io::ErrorKind::NotADirectory;
+        return Err(missing(kind.into()));
+    }
+    let here = faabric_host::Dir {
+        host,
+        guest: ".".to_owned(),
+        read_only: above.read_only,
+    };
+    dirs.retain(|dir| dir.guest != ".");
+    dirs.insert(0, here);
+    Ok(dirs)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -83,6 +118,29 @@ mod tests {
         let twin = temp.path().join("inner");
         std::fs::create_dir(&twin).unwrap();
         assert!(roots.allow(&dir(&twin)).is_err());
+    }
+
+    #[test]
+    fn a_process_starts_below_its_directories() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().canonicalize().unwrap();
+        std::fs::create_dir_all(top.join("in/deep")).unwrap();
+        std::fs::create_dir(top.join("out")).unwrap();
+        std::os::unix::fs::symlink(top.join("out"), top.join("in/link")).unwrap();
+        let dir = |host: &Path, guest: &str, read_only| faabric_host::Dir {
+            host: host.to_owned(),
+            guest: guest.to_owned(),
+            read_only,
+        };
+        let dirs = || vec![dir(&top, ".", false), dir(&top.join("in"), "/data", true)];
+        let started = start_in("/data/deep", dirs()).unwrap();
+        let (here, others) = started.split_first().unwrap();
+        assert_eq!((&*here.guest, &here.host), (".", &top.join("in/deep")));
+        assert!(here.read_only && others.len() == 1);
+        for wrong in ["/data/link", "/data/missing"] {
+            assert!(start_in(wrong, dirs()).is_err(), "{wrong}");
+        }
+        assert_eq!(start_in("/elsewhere", dirs()).unwrap().len(), 2);
     }
 
     #[test]

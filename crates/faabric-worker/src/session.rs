@@ -240,6 +240,7 @@ async fn obey(shared: &Arc<Shared>, orders: &mut Streaming<ToWorker>) -> Status 
                 Some(Order::Stop(stop)) => shared.stop_job(&stop),
                 Some(Order::Stdin(stdin)) => shared.feed_job(&stdin),
                 Some(Order::Ended(ended)) => shared.forget_job(ended.job),
+                Some(Order::Spawned(done)) => shared.answer_spawn(done),
                 Some(Order::Received(received)) => shared.outbox.received(received.sequence),
                 Some(Order::Clock(clock)) => shared.alignment.answered(&clock),
                 // A newer planner's order that this worker does not know.

@@ -11,7 +11,7 @@ use crate::roots::Roots;
 use crate::session;
 use faabric_wire::id::JobId;
 use faabric_wire::proto::from_worker::Message;
-use faabric_wire::proto::{Hello, JobRanks, Leaving, StartRanks, Stdin, StopJob};
+use faabric_wire::proto::{Hello, JobRanks, Leaving, SpawnDone, StartRanks, Stdin, StopJob};
 use faabric_wire::tcp::{self, Endpoint};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -208,19 +208,29 @@ impl Shared {
         self.jobs.lock().get(&JobId(job)).cloned()
     }
 
-    /// Takes a job on. One that it has already is told twice after a reconnect.
+    /// Takes a job on, or what is new of one: more ranks, here or elsewhere.
     pub(crate) fn start_job(self: &Arc<Self>, start: StartRanks) {
         let id = JobId(start.job);
         let mut jobs = self.jobs.lock();
-        if jobs.contains_key(&id) {
-            tracing::debug!(job = %id, "is running here already");
-            return;
-        }
-        let job = Job::new(self, start);
-        jobs.insert(id, Arc::clone(&job));
+        let job = match jobs.get(&id) {
+            Some(job) => Arc::clone(job),
+            // Nothing of it is here: an earlier process of this name had a part of it.
+            None if start.ranks.is_empty() => return,
+            None => {
+                let job = Job::new(self, &start);
+                jobs.insert(id, Arc::clone(&job));
+                job
+            }
+        };
         drop(jobs);
-        tracing::info!(job = %id, ranks = job.ranks().len(), name = job.spec.name, "starting");
-        self.runtime.spawn(job.start());
+        tracing::info!(job = %id, ranks = start.ranks.len(), name = job.spec.name, "starting");
+        job.extend(start);
+    }
+
+    pub(crate) fn answer_spawn(&self, done: SpawnDone) {
+        if let Some(job) = self.find(done.job) {
+            job.spawned(done);
+        }
     }
 
     pub(crate) fn stop_job(&self, stop: &StopJob) {

@@ -140,6 +140,13 @@ fn unsupported(f: &Function) -> String {
     )
 }
 
+/// Functions that stay out, and why.
+const LEFT_OUT: [(&str, &str); 1] = [(
+    "MPI_Comm_join",
+    "it talks over a socket, and guests have none; `MPI_Open_port`, `MPI_Comm_accept` and \
+     `MPI_Comm_connect` join processes of one job",
+)];
+
 /// What is supported and what is not, by chapter, for people.
 fn support() -> String {
     let mut text = format!(
@@ -166,6 +173,16 @@ fn support() -> String {
             _ => names.join(", "),
         };
         writeln!(text, "| {chapter} | {} | {missing} |", supported.len()).unwrap();
+    }
+    text.push_str("\nLeft out:\n\n");
+    for (name, why) in LEFT_OUT {
+        let support = crate::interface::function(name).map(|f| f.support);
+        assert_eq!(
+            support,
+            Some(Support::Unsupported),
+            "{name} is not left out"
+        );
+        writeln!(text, "- `{name}`: {why}.").unwrap();
     }
     text
 }

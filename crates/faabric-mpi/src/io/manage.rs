@@ -117,9 +117,9 @@ impl Rank {
                 error.message = format!(
                     "filename: worker {} has opened {:?}, but worker {} does not see it: workers \
                      must share a file system for ranks on both to use one file",
-                    there.unwrap_or("?"),
+                    there.as_deref().unwrap_or("?"),
                     name.path,
-                    here.unwrap_or("?"),
+                    here.as_deref().unwrap_or("?"),
                 );
             }
             error

@@ -69,6 +69,13 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// What the process can reach.
+    pub(crate) fn files(&self) -> &dyn Files {
+        &*self.files
+    }
+}
+
 impl Rank {
     /// The rank with the files that its process can reach: none unless it is told so.
     #[must_use]

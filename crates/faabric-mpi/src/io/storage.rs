@@ -47,6 +47,16 @@ pub trait Files: Send + Sync + 'static {
     /// # Errors
     /// As said above.
     fn delete(&self, name: &FileName) -> Result<()>;
+
+    /// The name of what the guest calls by this absolute path, without `.` and `..`;
+    /// whether it is there is not asked.
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_SUCH_FILE` when it lies in none of the guest's directories.
+    fn find(&self, path: &str) -> Result<FileName> {
+        let why = format!("{path}: in none of this process's directories");
+        Err(crate::Error::new(crate::Class::NO_SUCH_FILE, why))
+    }
 }
 
 /// An open file: bytes by their offset from its start.

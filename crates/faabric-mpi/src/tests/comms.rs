@@ -9,12 +9,12 @@ use crate::handle::{ErrhandlerHandle, GroupHandle, InfoHandle, KeyvalHandle};
 use crate::send::SendMode::{Standard, Synchronous};
 use parking_lot::Mutex;
 
-fn on(comm: CommHandle, rank: i32, tag: i32) -> (Destination, Origin) {
+pub(super) fn on(comm: CommHandle, rank: i32, tag: i32) -> (Destination, Origin) {
     (Destination { rank, tag, comm }, Origin { rank, tag, comm })
 }
 
 /// A token around the ring of `comm`: it works, and is as large as it should be.
-fn ring(p: &mut Process, comm: CommHandle, size: i32) {
+pub(super) fn ring(p: &mut Process, comm: CommHandle, size: i32) {
     let rank = p.rank.comm_rank(comm).unwrap();
     assert_eq!(p.rank.comm_size(comm).unwrap(), size);
     let (right, left) = ((rank + 1) % size, (rank + size - 1) % size);
@@ -188,12 +188,9 @@ fn a_split_orders_by_key_and_leaves_out_the_undefined() {
             .rank
             .comm_split_type(&mut p.guest, WORLD, kind, 0, info)
             .unwrap();
-        let workers = p.rank.world().placement();
-        let here = workers
-            .of_rank
-            .iter()
-            .filter(|&&w| w == workers.here)
-            .count();
+        let world = p.rank.world();
+        let here = (0..p.size).filter(|&r| world.is_local(faabric_wire::id::Rank(r as u32)));
+        let here = here.count();
         ring(p, shared, here as i32);
     });
 }

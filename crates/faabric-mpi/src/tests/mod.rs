@@ -12,6 +12,7 @@ mod quick;
 mod requests;
 mod rma;
 mod sessions;
+mod spawn;
 mod tool;
 
 use crate::abi;
@@ -25,6 +26,7 @@ use crate::send::{Destination, Origin};
 use crate::world::{Placement, World};
 use faabric_wire::fabric::{Caller, Drain, Fabric, LinkError, MAX_INLINE, Payload, Sink, Source};
 use faabric_wire::id::{self, JobId};
+use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -90,6 +92,18 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    fn of(rank: Rank) -> Process {
+        let world = rank.comm_world();
+        let (me, size) = (world.rank as i32, world.size() as i32);
+        let guest = TestGuest::default();
+        Process {
+            rank,
+            guest,
+            me,
+            size,
+        }
+    }
+
     /// Puts `bytes` into memory at `at`, and describes them.
     pub(crate) fn put(&self, at: u64, bytes: &[u8]) -> Buffer {
         self.rank.memory().write(Addr(at), bytes).unwrap();
@@ -155,6 +169,8 @@ pub(crate) fn run_on(of_rank: &[u32], program: impl Fn(&mut Process) + Sync) {
 pub(crate) struct Cluster {
     pub(crate) worlds: Vec<Arc<World>>,
     of_rank: Vec<u32>,
+    /// The same of all ranks, those that were spawned included.
+    everyone: Arc<RwLock<Vec<u32>>>,
     /// What each worker's ranks see as files.
     pub(crate) files: Vec<Arc<dyn Files>>,
 }
@@ -167,9 +183,10 @@ impl Cluster {
         let names: Vec<_> = (0..workers)
             .map(|worker| format!("worker-{worker}"))
             .collect();
+        let everyone = Arc::new(RwLock::new(of_rank.to_vec()));
         let world = |(here, (_, receiver)): (usize, (Sender<Item>, Receiver<Item>))| {
             let fabric = Wire {
-                of_rank: of_rank.to_vec(),
+                of_rank: everyone.clone(),
                 links: senders.clone(),
             };
             let placement = Placement {
@@ -186,6 +203,7 @@ impl Cluster {
         Cluster {
             worlds,
             of_rank: of_rank.to_vec(),
+            everyone,
             files: Vec::new(),
         }
     }
@@ -202,14 +220,7 @@ impl Cluster {
                     if let Some(files) = files {
                         rank = rank.with_files(files);
                     }
-                    let size = world.size() as i32;
-                    let guest = TestGuest::default();
-                    let mut process = Process {
-                        rank,
-                        guest,
-                        me: me as i32,
-                        size,
-                    };
+                    let mut process = Process::of(rank);
                     // A rank that fails must not leave the others waiting for it.
                     let guard = EndOnPanic(&self.worlds);
                     program(&mut process);
@@ -238,7 +249,7 @@ enum Item {
 
 /// The fabric of one worker: a queue into each of the others.
 struct Wire {
-    of_rank: Vec<u32>,
+    of_rank: Arc<RwLock<Vec<u32>>>,
     links: Vec<Sender<Item>>,
 }
 
@@ -250,7 +261,7 @@ impl Fabric for Wire {
         payload: Payload<'_>,
         _: Caller,
     ) -> Result<(), LinkError> {
-        let worker = self.of_rank[to.index()] as usize;
+        let worker = self.of_rank.read()[to.index()] as usize;
         let item = match payload {
             Payload::Empty => Item::Packet(to, header.into(), Vec::new()),
             Payload::Bytes(bytes) => Item::Packet(to, header.into(), bytes.into()),

@@ -121,7 +121,7 @@ fn process_sets_are_all_ranks_the_own_one_and_those_of_the_worker() {
     run_without_world(|p| {
         let mut session = open(p);
         let sets = p.rank.session_get_num_psets(session).unwrap();
-        let workers = p.rank.world().placement().workers.len() as i32;
+        let workers = p.rank.world().families.workers() as i32;
         let expected = [
             ("mpi://WORLD", p.size),
             ("mpi://SELF", 1),

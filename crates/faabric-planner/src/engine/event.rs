@@ -4,7 +4,7 @@ use super::state::Share;
 use super::workers::Offer;
 use crate::names::WorkerName;
 use faabric_wire::id::{JobId, Rank};
-use faabric_wire::proto::JobSpec;
+use faabric_wire::proto::{Family, JobSpec, Spawn};
 use std::sync::Arc;
 
 /// Something that happened outside.
@@ -82,6 +82,13 @@ pub enum Event {
         /// Why, or "".
         reason: String,
     },
+    /// A rank asks for more ranks of its job.
+    SpawnRequested {
+        /// Who says so.
+        worker: WorkerName,
+        /// What it asks for.
+        spawn: Arc<Spawn>,
+    },
     /// A client wants a job ended.
     JobCancelled {
         /// Which.
@@ -105,7 +112,7 @@ pub enum Event {
 /// Something the service must do once the facts are durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Tell a worker to run ranks.
+    /// Tell a worker to run ranks, and what there is of the job.
     StartRanks {
         /// Whom.
         worker: WorkerName,
@@ -117,6 +124,21 @@ pub enum Command {
         ranks: Vec<Rank>,
         /// Where all ranks of the job are.
         world: Arc<[Share]>,
+        /// What the job has spawned.
+        families: Vec<Arc<Family>>,
+        /// How many slots the cluster has.
+        universe: u32,
+    },
+    /// Tell a worker what came of a spawn that a rank there has asked for.
+    SpawnDone {
+        /// Whom.
+        worker: WorkerName,
+        /// Of which job.
+        job: JobId,
+        /// As the worker calls it.
+        question: u64,
+        /// The new ranks, or why there are none.
+        outcome: Result<Arc<Family>, String>,
     },
     /// Tell a worker to end its ranks of a job.
     StopJob {

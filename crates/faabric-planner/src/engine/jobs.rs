@@ -208,7 +208,7 @@ impl Engine {
         self.tell(worker, command);
     }
 
-    fn workers_of(&self, id: JobId) -> Vec<WorkerName> {
+    pub(super) fn workers_of(&self, id: JobId) -> Vec<WorkerName> {
         let job = self.state.jobs.get(&id);
         let shares = job.map_or(&[][..], |j| &j.placement);
         shares.iter().map(|s| s.worker.clone()).collect()

@@ -6,6 +6,7 @@
 //! (service, tests,   |   workers.rs  leases, reconnects   |---> take_commands(): to workers and
 //!  simulation)       |   jobs.rs     life of a job        |     watchers, once the facts are
 //!                    |   schedule.rs who is placed next   |     durable
+//!                    |   spawn.rs    ranks for running jobs|
 //!                    +------------------------------------+
 //! ```
 //!
@@ -23,6 +24,7 @@
 mod event;
 mod jobs;
 mod schedule;
+mod spawn;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -35,7 +37,7 @@ pub use workers::{Offer, Refusal, WorkerStatus};
 use crate::names::{Timestamp, WorkerName};
 use faabric_wire::id::JobId;
 use state::{Fact, State};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Time limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Limits {
     /// Ranks that were told to stop and have not said that they did are taken as ended
     /// after this many milliseconds.
     pub stop_ms: u64,
+    /// A spawn for which there is no room fails after this many milliseconds.
+    pub spawn_ms: u64,
 }
 
 /// The state machine. See the module's documentation.
@@ -64,6 +68,8 @@ pub struct Engine {
     head_waits_for: String,
     /// The job that `head_waits_for` is about.
     head: Option<JobId>,
+    /// Spawns that wait for room, first come first. Not durable: the workers ask again.
+    spawns: VecDeque<spawn::Waiting>,
     /// Why nothing may be started, if so.
     blocked: Option<String>,
     facts: Vec<Fact>,
@@ -94,6 +100,7 @@ impl Engine {
             state,
             head_waits_for: String::new(),
             head: None,
+            spawns: VecDeque::new(),
             blocked: None,
             facts: Vec::new(),
             commands: Vec::new(),
@@ -140,6 +147,10 @@ impl Engine {
             } => {
                 self.heard_of(now, &worker);
                 self.job_aborted(now, &worker, job, rank, (code, reason));
+            }
+            Event::SpawnRequested { worker, spawn } => {
+                self.heard_of(now, &worker);
+                self.spawn_requested(now, &worker, &spawn);
             }
             Event::JobCancelled { job, reason } => self.job_cancelled(now, job, &reason),
             Event::PolicySet { policy } => self.policy_set(policy),

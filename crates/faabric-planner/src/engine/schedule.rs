@@ -3,17 +3,24 @@
 //! The first job of the queue gets its slots before any later one is looked at, so a
 //! large job cannot be starved by small ones. Conservative backfill belongs here too: it
 //! would go on behind a job that waits, with those that end before it could start.
+//!
+//! Ranks that a running job spawns come before the queue: see `spawn.rs`.
 
 use super::state::{Fact, Phase, Share};
 use super::{Command, Engine};
 use crate::names::{Timestamp, WorkerName};
 use crate::policy::{self, ClusterView, Placement, Request, WorkerView};
-use faabric_wire::id::JobId;
+use faabric_wire::id::{JobId, Rank};
 use std::sync::Arc;
 
 impl Engine {
     /// Places jobs from the head of the queue while there is room.
     pub(super) fn schedule(&mut self, now: Timestamp) {
+        if let Some(spawn) = self.serve_spawns(now)
+            && let Some(id) = self.state.queue.first().copied()
+        {
+            return self.head_waits(id, format!("its turn: {spawn} waits for slots to spawn"));
+        }
         while let Some(id) = self.state.queue.first().copied() {
             let placed = match &self.blocked {
                 Some(reason) => Err(reason.clone()),
@@ -42,7 +49,7 @@ impl Engine {
     }
 
     /// What a policy is shown: the workers that can be told to start something.
-    fn view(&self) -> ClusterView {
+    pub(super) fn view(&self) -> ClusterView {
         let connected = self
             .links
             .iter()
@@ -69,27 +76,38 @@ impl Engine {
             "" => &self.state.policy,
             name => name,
         };
-        let Some(policy) = policy::by_name(name) else {
-            let known = policy::names();
-            return Err(format!(
-                "a planner that knows policy {name} (this one: {known})"
-            ));
-        };
         let cluster = self.view();
         let request = Request {
             ranks: job.spec.ranks,
         };
-        let Some(placement) = policy.place(&cluster, &request) else {
-            return Err(shortage(&cluster, &request));
-        };
-        match policy::check(&placement, &cluster, &request) {
-            Ok(()) => Ok((policy.name(), placement)),
-            Err(fault) => Err(format!(
-                "policy {name} to be mended (it placed the job wrongly: {fault})"
-            )),
-        }
+        place(name, &cluster, &request)
     }
+}
 
+/// A placement by the policy of this name, or what it waits for.
+pub(super) fn place(
+    name: &str,
+    cluster: &ClusterView,
+    request: &Request,
+) -> Result<(&'static str, Placement), String> {
+    let Some(policy) = policy::by_name(name) else {
+        let known = policy::names();
+        return Err(format!(
+            "a planner that knows policy {name} (this one: {known})"
+        ));
+    };
+    let Some(placement) = policy.place(cluster, request) else {
+        return Err(shortage(cluster, request));
+    };
+    match policy::check(&placement, cluster, request) {
+        Ok(()) => Ok((policy.name(), placement)),
+        Err(fault) => Err(format!(
+            "policy {name} to be mended (it placed the job wrongly: {fault})"
+        )),
+    }
+}
+
+impl Engine {
     fn start(&mut self, now: Timestamp, id: JobId, policy: &str, placement: Placement) {
         let workers = &self.state.workers;
         let share = |(worker, ranks): (WorkerName, Vec<_>)| Share {
@@ -107,13 +125,15 @@ impl Engine {
             placement: placement.clone(),
         });
         for share in &*placement {
-            self.tell_to_start(&share.worker, id);
+            self.tell_to_start(&share.worker, id, share.ranks.clone());
         }
         self.changed(id);
     }
 
-    /// Tells `worker` to start its ranks of a running job.
-    pub(super) fn tell_to_start(&mut self, worker: &WorkerName, id: JobId) {
+    /// Tells `worker` to start these of its ranks of a running job, and all that there is
+    /// of the job.
+    pub(super) fn tell_to_start(&mut self, worker: &WorkerName, id: JobId, ranks: Vec<Rank>) {
+        let universe = self.view().slots();
         let Some(job) = self.state.jobs.get(&id) else {
             return;
         };
@@ -122,8 +142,10 @@ impl Engine {
             worker: worker.clone(),
             job: id,
             spec: job.spec.clone(),
-            ranks: job.ranks_on(worker).to_vec(),
+            ranks,
             world: job.placement.clone(),
+            families: job.families.clone(),
+            universe: u32::try_from(universe).unwrap_or(u32::MAX).max(job.ranks()),
         };
         self.tell(worker, command);
     }

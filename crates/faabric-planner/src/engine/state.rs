@@ -20,9 +20,10 @@
 
 use crate::names::{Timestamp, WorkerName};
 use faabric_wire::id::{JobId, Rank};
-use faabric_wire::proto::JobSpec;
+use faabric_wire::proto::{Family, JobSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many finished jobs are remembered; of older ones `faabric ps --all` and
@@ -95,9 +96,37 @@ pub struct Job {
     pub left: BTreeSet<Rank>,
     /// How it ended, known from the first failure on.
     pub outcome: Option<Outcome>,
+    /// What it has spawned, in order: their ranks follow those of `spec`. Empty once it is
+    /// finished.
+    #[serde(default)]
+    pub families: Vec<Arc<Family>>,
+    /// How many ranks those have.
+    #[serde(default)]
+    pub spawned: u32,
+}
+
+/// How many ranks a family has.
+#[must_use]
+pub fn size_of(family: &Family) -> u32 {
+    family.programs.iter().map(|program| program.ranks).sum()
 }
 
 impl Job {
+    /// How many ranks it has, those that it spawned included.
+    #[must_use]
+    pub fn ranks(&self) -> u32 {
+        self.spec.ranks + self.spawned
+    }
+
+    /// The ranks that came together with `rank`.
+    #[must_use]
+    pub fn family_of(&self, rank: Rank) -> Range<u32> {
+        let families = self.families.iter();
+        let mut ranges = families.map(|family| family.first..family.first + size_of(family));
+        let found = ranges.find(|range| range.contains(&rank.0));
+        found.unwrap_or(0..self.spec.ranks)
+    }
+
     /// The worker that `rank` was put on.
     #[must_use]
     pub fn worker_of(&self, rank: Rank) -> Option<&WorkerName> {
@@ -218,6 +247,15 @@ pub enum Fact {
         /// Where.
         placement: Arc<[Share]>,
     },
+    /// A running job got more ranks.
+    RanksSpawned {
+        /// Which.
+        job: JobId,
+        /// The new ones, and who asked for them.
+        family: Arc<Family>,
+        /// Where they were put.
+        placement: Arc<[Share]>,
+    },
     /// Ranks gave their slots back.
     RanksEnded {
         /// Of which job.
@@ -302,6 +340,11 @@ impl State {
                 policy,
                 placement,
             } => self.place(*at, *job, policy, placement),
+            Fact::RanksSpawned {
+                job,
+                family,
+                placement,
+            } => self.spawn(*job, family, placement),
             Fact::RanksEnded { job, ranks } => self.end_ranks(*job, ranks),
             Fact::JobStopping { job, outcome } => {
                 if let Some(job) = self.jobs.get_mut(job) {
@@ -325,6 +368,8 @@ impl State {
             placement: Arc::new([]),
             left: BTreeSet::new(),
             outcome: None,
+            families: Vec::new(),
+            spawned: 0,
         };
         self.jobs.insert(id, job);
         self.queue.insert(id);
@@ -349,6 +394,27 @@ impl State {
         self.active.insert(id);
     }
 
+    fn spawn(&mut self, id: JobId, family: &Arc<Family>, placement: &Arc<[Share]>) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        job.families.push(family.clone());
+        job.spawned += size_of(family);
+        let mut shares = job.placement.to_vec();
+        for new in &**placement {
+            job.left.extend(&new.ranks);
+            if let Some(worker) = self.workers.get_mut(&new.worker) {
+                worker.used += new.ranks.len() as u32;
+            }
+            // New ranks have the highest numbers, so shares stay sorted.
+            match shares.iter_mut().find(|share| share.worker == new.worker) {
+                Some(share) => share.ranks.extend(&new.ranks),
+                None => shares.push(new.clone()),
+            }
+        }
+        job.placement = shares.into();
+    }
+
     fn end_ranks(&mut self, id: JobId, ranks: &[Rank]) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -370,6 +436,7 @@ impl State {
         };
         let spec = Arc::make_mut(&mut job.spec);
         (spec.args, spec.env, spec.dirs) = Default::default();
+        job.families.clear();
         job.phase = Phase::Finished;
         job.finished = Some(at);
         job.outcome = Some(outcome.clone());

@@ -206,6 +206,9 @@ impl Engine {
         for deadline in self.stop_deadlines.values_mut() {
             *deadline = deadline.after(ms);
         }
+        for spawn in &mut self.spawns {
+            spawn.deadline = spawn.deadline.after(ms);
+        }
     }
 
     pub(super) fn worker_joined(
@@ -247,6 +250,9 @@ impl Engine {
         for (id, left) in self.left_on(name) {
             self.go_on(now, name, id, &left, listed.get(&id));
         }
+        for id in listed.keys() {
+            self.tell_of_families(name, *id);
+        }
         for (id, ranks) in listed {
             self.stop_stale(now, name, id, ranks);
         }
@@ -268,9 +274,15 @@ impl Engine {
         let Some(job) = self.state.jobs.get(&id) else {
             return;
         };
+        // What came together and is missing together was never received.
+        let came = |rank: Rank| {
+            let family = job.family_of(rank);
+            let mut on = job.ranks_on(worker).iter();
+            on.any(|r| family.contains(&r.0) && !missing.contains(r))
+        };
         match job.phase {
-            Phase::Running if listed.is_none() && left == job.ranks_on(worker) => {
-                self.tell_to_start(worker, id);
+            Phase::Running if !missing.is_empty() && !missing.iter().any(|r| came(*r)) => {
+                self.tell_to_start(worker, id, missing);
             }
             Phase::Running if !missing.is_empty() => {
                 let ranks = RankList(&missing);
@@ -285,6 +297,15 @@ impl Engine {
                 self.ranks_ended(now, id, missing, None);
             }
             Phase::Running | Phase::Queued | Phase::Finished => {}
+        }
+    }
+
+    /// Tells a worker that came back what a job has spawned: it may have missed some.
+    fn tell_of_families(&mut self, worker: &WorkerName, id: JobId) {
+        let job = self.state.jobs.get(&id);
+        let running = job.filter(|job| job.phase == Phase::Running && !job.families.is_empty());
+        if running.is_some_and(|job| !job.ranks_on(worker).is_empty()) {
+            self.tell_to_start(worker, id, Vec::new());
         }
     }
 

@@ -5,6 +5,7 @@ use crate::engine::state::{Job, Outcome, Phase, Share};
 use crate::names::Timestamp;
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto;
+use std::sync::Arc;
 
 pub(super) fn job_info(id: JobId, job: &Job, waiting_for: String) -> proto::JobInfo {
     let state = match job.phase {
@@ -26,7 +27,7 @@ pub(super) fn job_info(id: JobId, job: &Job, waiting_for: String) -> proto::JobI
         job: id.0,
         name: job.spec.name.clone(),
         state: state.into(),
-        ranks: job.spec.ranks,
+        ranks: job.ranks(),
         placement: placement.collect(),
         submitted_unix_ms: job.submitted.0,
         started_unix_ms: ms(job.started),
@@ -53,6 +54,8 @@ pub(super) fn start_ranks(
     spec: &proto::JobSpec,
     ranks: &[Rank],
     world: &[Share],
+    families: &[Arc<proto::Family>],
+    universe: u32,
 ) -> proto::StartRanks {
     let location = |share: &Share| proto::RankLocation {
         worker: share.worker.to_string(),
@@ -64,7 +67,29 @@ pub(super) fn start_ranks(
         spec: Some(spec.clone()),
         ranks: numbers(ranks),
         world: world.iter().map(location).collect(),
+        families: families.iter().map(|family| (**family).clone()).collect(),
+        universe,
     }
+}
+
+pub(super) fn spawn_done(
+    job: JobId,
+    question: u64,
+    outcome: Result<Arc<proto::Family>, String>,
+) -> proto::SpawnDone {
+    let mut done = proto::SpawnDone {
+        job: job.0,
+        question,
+        ..proto::SpawnDone::default()
+    };
+    match outcome {
+        Ok(family) => {
+            done.first = family.first;
+            done.ranks = family.programs.iter().map(|p| p.ranks).collect();
+        }
+        Err(why) => done.refused = why,
+    }
+    done
 }
 
 pub(super) fn worker_info(status: WorkerStatus) -> proto::WorkerInfo {

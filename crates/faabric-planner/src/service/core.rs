@@ -172,6 +172,7 @@ pub(super) fn new(log: Log, parts: Parts) -> (Core, Loop) {
         lease_ms: config.lease_ms,
         grace_ms: config.grace_ms,
         stop_ms: config.stop_ms,
+        spawn_ms: config.spawn_ms,
     };
     let main_loop = Loop {
         inputs,
@@ -330,8 +331,12 @@ impl Loop {
         }
         tracing::info!(%worker, slots = offer.slots, data_address = offer.data_address, "worker joined");
         // It says what it has, so what is held for it is decided anew.
-        self.held
-            .retain(|c| !matches!(c, Command::StartRanks { worker: w, .. } if *w == worker));
+        self.held.retain(|command| match command {
+            Command::StartRanks { worker: told, .. } | Command::SpawnDone { worker: told, .. } => {
+                *told != worker
+            }
+            _ => true,
+        });
         self.links.insert(worker.clone(), link);
         let lease_ms = self.config.lease_ms;
         let welcome = proto::Welcome {
@@ -422,11 +427,12 @@ impl Loop {
         self.carry_out_blocked(commands);
     }
 
-    /// Holds the orders to start, and carries out the rest.
+    /// Holds the orders to start and the answers to those who wait for it, and carries
+    /// out the rest.
     fn carry_out_blocked(&mut self, commands: Vec<Command>) {
         let (start, rest): (Vec<_>, Vec<_>) = commands
             .into_iter()
-            .partition(|c| matches!(c, Command::StartRanks { .. }));
+            .partition(|c| matches!(c, Command::StartRanks { .. } | Command::SpawnDone { .. }));
         self.held.extend(start);
         self.carry_out(rest);
     }
@@ -440,13 +446,26 @@ impl Loop {
                     spec,
                     ranks,
                     world,
+                    families,
+                    universe,
                 } => {
                     // One that was held may have been cancelled since.
                     if is_running(self.engine.state(), job) {
                         tracing::info!(%job, %worker, ranks = ranks.len(), "start");
-                        let start = convert::start_ranks(job, &spec, &ranks, &world);
+                        let start =
+                            convert::start_ranks(job, &spec, &ranks, &world, &families, universe);
                         self.tell(&worker, ToWorker::Start(start));
                     }
+                }
+                Command::SpawnDone {
+                    worker,
+                    job,
+                    question,
+                    outcome,
+                } => {
+                    let done = convert::spawn_done(job, question, outcome);
+                    tracing::info!(%job, %worker, first = done.first, refused = done.refused, "spawn");
+                    self.tell(&worker, ToWorker::Spawned(done));
                 }
                 Command::StopJob {
                     worker,

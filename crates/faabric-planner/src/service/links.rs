@@ -350,6 +350,10 @@ impl Reader {
                 tracing::debug!(worker = %self.worker, job = started.job, rank = started.rank, "rank started");
                 None
             }
+            Some(Said::Spawn(spawn)) => Some(Event::SpawnRequested {
+                worker: self.worker.clone(),
+                spawn: Arc::new(spawn),
+            }),
             Some(Said::Leaving(_)) => Some(Event::WorkerLeaving {
                 worker: self.worker.clone(),
             }),

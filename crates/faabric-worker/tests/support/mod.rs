@@ -256,6 +256,8 @@ impl Session {
             spec: Some(spec),
             ranks,
             world,
+            families: Vec::new(),
+            universe: 8,
         };
         self.order(to_worker::Message::Start(start)).await;
     }

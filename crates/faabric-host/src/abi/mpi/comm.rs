@@ -171,12 +171,6 @@ fn disconnect(env: Env<'_>, comm: u32) -> Code {
     })
 }
 
-fn get_parent(env: Env<'_>, parent: u32) -> Code {
-    call(env, "MPI_Comm_get_parent", NO_COMM, |_, guest| {
-        guest.put_handle(parent, CommHandle(MPI_COMM_NULL))
-    })
-}
-
 fn set_name(env: Env<'_>, comm: u32, name: u32) -> Code {
     call(env, "MPI_Comm_set_name", comm, |rank, guest| {
         let name = guest.string(name, MPI_MAX_OBJECT_NAME)?;
@@ -394,7 +388,6 @@ pub(crate) const FUNCTIONS: &[crate::abi::Import] = crate::abi::functions![
     ("MPI_Comm_split_type", split_type),
     ("MPI_Comm_free", free),
     ("MPI_Comm_disconnect", disconnect),
-    ("MPI_Comm_get_parent", get_parent),
     ("MPI_Comm_set_name", set_name),
     ("MPI_Comm_get_name", get_name),
     ("MPI_Comm_set_info", set_info),

@@ -67,7 +67,7 @@ fn abort(env: Env<'_>, comm: u32, code: i32) -> Code {
 fn get_processor_name(env: Env<'_>, name: u32, len: u32) -> Code {
     call(env, "MPI_Get_processor_name", NO_COMM, |rank, guest| {
         let text = rank.get_processor_name();
-        let written = guest.put_string(name, text, MPI_MAX_PROCESSOR_NAME)?;
+        let written = guest.put_string(name, &text, MPI_MAX_PROCESSOR_NAME)?;
         guest.put_i32(len, written)
     })
 }

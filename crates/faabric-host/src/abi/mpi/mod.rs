@@ -5,7 +5,7 @@
 //! caller      a call under way: pointers in, results out, errors, callbacks
 //! count       int and MPI_Count forms of one call
 //! direct      the commonest calls, on a shorter way
-//! p2p, partitioned, request, collective, datatype, comm, session, topology, env,
+//! p2p, partitioned, request, collective, datatype, comm, session, spawn, topology, env,
 //! attribute, rma, file, tool
 //!             the handlers, by chapter of the standard
 //! ```
@@ -30,6 +30,7 @@ mod partitioned;
 mod request;
 mod rma;
 mod session;
+mod spawn;
 mod tool;
 mod topology;
 
@@ -53,6 +54,7 @@ pub(crate) const FUNCTIONS: &[&[Import]] = &[
     rma::WINDOWS,
     rma::SYNCHRONISATION,
     rma::TRANSFERS,
+    spawn::FUNCTIONS,
     file::FUNCTIONS,
     file::ACCESSES,
     tool::VARIABLES,
@@ -66,8 +68,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Imports that C code in the guest uses and no program calls.
-    const INTERNAL: [&str; 8] = [
+    const INTERNAL: [&str; 10] = [
         "MPI_Comm_get_attr",
+        "MPI_Comm_spawn",
+        "MPI_Comm_spawn_multiple",
         "MPI_File_delete",
         "MPI_File_open",
         "MPI_Win_allocate",

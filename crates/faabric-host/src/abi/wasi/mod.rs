@@ -146,6 +146,31 @@ impl Wasi {
         Ok(())
     }
 
+    /// The descriptor of the preopened directory that this absolute path leads deepest
+    /// into, and the path from there; none if it leads into none that is open.
+    fn find_directory(&self, path: &str) -> Option<faabric_mpi::io::FileName> {
+        let rest_in = |name: &str| {
+            let rest = path.strip_prefix(name.trim_end_matches('/'))?;
+            let rest = (rest.is_empty() || rest.starts_with('/')).then_some(rest)?;
+            Some(rest.trim_start_matches('/').to_owned())
+        };
+        let table = self.table.read();
+        let places = table.iter().filter_map(|(fd, descriptor)| {
+            let directory = descriptor.open.as_directory().ok()?;
+            let place = Some(&directory.place).filter(|place| place.is_preopen())?;
+            let name = &place.preopen.name;
+            let rest = name.starts_with('/').then(|| rest_in(name))??;
+            Some((name.len(), fd, rest))
+        });
+        let (_, directory, rest) = places.max_by_key(|(len, ..)| *len)?;
+        let path = if rest.is_empty() {
+            ".".to_owned()
+        } else {
+            rest
+        };
+        Some(faabric_mpi::io::FileName { directory, path })
+    }
+
     /// The entry of `fd`. The table is not locked any more when this returns.
     fn descriptor(&self, fd: u32) -> Result<Descriptor, Errno> {
         self.table.read().get(fd).cloned()

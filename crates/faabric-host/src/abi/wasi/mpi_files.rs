@@ -83,6 +83,14 @@ impl Files for MpiFiles {
     fn delete(&self, name: &FileName) -> Result<()> {
         self.remove(name).map_err(|errno| refused(name, errno))
     }
+
+    fn find(&self, path: &str) -> Result<FileName> {
+        let found = self.0.find_directory(path);
+        found.ok_or_else(|| {
+            let text = format!("{path:?} lies in none of the process's directories");
+            Error::new(Class::NO_SUCH_FILE, text)
+        })
+    }
 }
 
 /// An open file.

@@ -106,13 +106,12 @@ impl std::fmt::Debug for Local {
 impl Local {
     /// None when the caller has the communicator for itself, or shares no worker in it.
     pub(super) fn new(rank: &Rank, comm: &Comm) -> Option<Local> {
-        let placement = &rank.world.placement().of_rank;
         let world_ranks: Option<Vec<u32>> =
             (0..comm.size()).map(|r| comm.group.world_rank(r)).collect();
         let world_ranks = world_ranks?;
         let hosts: Option<Vec<u32>> = world_ranks
             .iter()
-            .map(|&r| placement.get(r as usize).copied())
+            .map(|&r| rank.world.worker_number(r))
             .collect();
         let hosts = hosts?;
         let mut leaders: Vec<u32> = Vec::new();

@@ -3,9 +3,10 @@
 
 mod jobs;
 mod properties;
+mod spawn;
 mod workers;
 
-use super::state::{Phase, State};
+use super::state::{Phase, State, size_of};
 use super::{Command, Engine, Event, Limits, Offer};
 use crate::names::{RankList, Timestamp, WorkerName};
 use faabric_wire::id::{JobId, Rank};
@@ -17,6 +18,7 @@ const LIMITS: Limits = Limits {
     lease_ms: 1000,
     grace_ms: 1000,
     stop_ms: 500,
+    spawn_ms: 300,
 };
 
 fn engine() -> Engine {
@@ -65,14 +67,32 @@ fn show(engine: &Engine, command: &Command) -> String {
             job,
             ranks,
             world,
+            families,
             spec,
+            universe,
         } => {
-            assert_eq!(
-                spec.ranks as usize,
-                world.iter().map(|s| s.ranks.len()).sum::<usize>()
-            );
-            format!("{worker}: start {job}, {}", RankList(ranks))
+            let spawned: u32 = families.iter().map(|f| size_of(f)).sum();
+            let placed: usize = world.iter().map(|s| s.ranks.len()).sum();
+            assert_eq!((spec.ranks + spawned) as usize, placed);
+            assert!(*universe >= spec.ranks + spawned);
+            match ranks[..] {
+                [] => format!("{worker}: know all of {job}"),
+                _ => format!("{worker}: start {job}, {}", RankList(ranks)),
+            }
         }
+        Command::SpawnDone {
+            worker,
+            job,
+            question,
+            outcome,
+        } => match outcome {
+            Ok(family) => {
+                let counts: Vec<u32> = family.programs.iter().map(|p| p.ranks).collect();
+                let first = family.first;
+                format!("{worker}: {job} spawned {counts:?} from {first} ({question})")
+            }
+            Err(why) => format!("{worker}: {job} spawned nothing ({question}): {why}"),
+        },
         Command::StopJob {
             worker,
             job,

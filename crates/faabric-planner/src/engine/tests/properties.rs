@@ -20,6 +20,7 @@ enum Happening {
     Submit(u32, bool),
     Exit(usize, usize, i32),
     Abort(usize, usize),
+    Spawn(usize, usize, u32, bool),
     Cancel(usize),
     Duplicate(usize, usize),
     Pass(u64),
@@ -38,6 +39,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         6 => (1u32..12, any::<bool>()).prop_map(|(n, p)| Submit(n, p)),
         12 => (0..WORKERS, 0..8usize, code).prop_map(|(w, r, c)| Exit(w, r, c)),
         1 => (0..WORKERS, 0..8usize).prop_map(|(w, r)| Abort(w, r)),
+        3 => (0..WORKERS, 0..8usize, 1u32..5, any::<bool>())
+            .prop_map(|(w, r, n, soft)| Spawn(w, r, n, soft)),
         1 => (0..20usize).prop_map(Cancel),
         2 => (0..WORKERS, 0..8usize).prop_map(|(w, r)| Duplicate(w, r)),
         4 => (1u64..700).prop_map(Pass),
@@ -67,6 +70,7 @@ struct World {
     engine: Engine,
     replayed: State,
     processes: Vec<Process>,
+    questions: u64,
 }
 
 fn name(worker: usize) -> WorkerName {
@@ -87,6 +91,7 @@ impl World {
             engine: engine(),
             replayed: State::new("bin-pack"),
             processes: (0..WORKERS).map(|_| Process::default()).collect(),
+            questions: 0,
         }
     }
 
@@ -132,7 +137,7 @@ impl World {
                 self.stopping.push_back((worker, job));
             }
             // Unhurried ranks end when an `Exit` happens to them.
-            Command::StopJob { .. } | Command::JobChanged { .. } => {}
+            Command::StopJob { .. } | Command::JobChanged { .. } | Command::SpawnDone { .. } => {}
             Command::Disconnect { worker } => self.process(&worker).connected = false,
             Command::JobEnded { worker, job } => {
                 self.process(&worker).ranks.retain(|(j, _), _| *j != job);
@@ -276,6 +281,17 @@ impl World {
                         code: 5,
                         reason: String::new(),
                     });
+                }
+            }
+            Happening::Spawn(at, pick, ranks, soft) => {
+                if let (Some((job, rank)), true) =
+                    (self.pick(at, pick, false), self.processes[at].connected)
+                {
+                    self.questions += 1;
+                    let asked = spawn::request(job.0, rank.0, self.questions, &[(ranks, soft)]);
+                    self.on(spawn::asks(&name(at), asked.clone()));
+                    // Said again, as after a reconnect: nothing starts twice.
+                    self.on(spawn::asks(&name(at), asked));
                 }
             }
             Happening::Cancel(pick) => self.on(cancel(pick as u64, "")),
