@@ -138,7 +138,7 @@ static void errors(void)
     CHECK(handled == 3 && handled_class == MPI_ERR_ARG);
     CHECK(MPI_Comm_spawn("?", MPI_ARGV_NULL, 1, MPI_INFO_NULL, 0, MPI_COMM_WORLD, &children,
                          MPI_ERRCODES_IGNORE) != MPI_SUCCESS);
-    CHECK(handled == 4 && handled_class == MPI_ERR_UNSUPPORTED_OPERATION);
+    CHECK(handled == 4 && handled_class == MPI_ERR_SPAWN);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     CHECK(MPI_Recv(&value, -1, MPI_INT, 0, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE) == MPI_ERR_COUNT);
     MPI_Error_string(MPI_ERR_COUNT, text, &length);

@@ -401,7 +401,7 @@ impl Writer {
             let (start, body) = (out.len(), out.len() + LENGTH);
             out.resize(body + length, 0);
             gone = gone || stream.source.lock().read(&mut out[body..]).is_err();
-            let mut frame = frame.clone();
+            let mut frame = *frame;
             if gone {
                 out.truncate(body);
                 (frame.kind, frame.length) = (Kind::Cut, 0);

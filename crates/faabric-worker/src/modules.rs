@@ -131,8 +131,7 @@ impl Modules {
         loop {
             match self.fetch(hash).await {
                 Err(status)
-                    if status.code() == tonic::Code::Unavailable
-                        && tokio::time::Instant::now() < deadline =>
+                    if is_passing(status.code()) && tokio::time::Instant::now() < deadline =>
                 {
                     tracing::debug!(hash, reason = status.message(), "fetching it again");
                     tokio::time::sleep(PAUSE).await;
@@ -157,6 +156,13 @@ impl Modules {
         }
         Ok(bytes)
     }
+}
+
+/// Whether a planner that comes back may answer otherwise: one that ends in the middle of
+/// an answer is `Unknown` or `Internal`, not `Unavailable`.
+fn is_passing(code: tonic::Code) -> bool {
+    use tonic::Code::{Aborted, Cancelled, Internal, Unavailable, Unknown};
+    matches!(code, Unavailable | Unknown | Internal | Cancelled | Aborted)
 }
 
 /// Writes a file that is there whole or not at all.

@@ -147,7 +147,7 @@ impl Drain for Whole {
     }
     fn direct(&mut self) -> Option<&mut dyn DirectDrain> {
         let number = self.1[1];
-        (number % 3 != 0).then_some(self as &mut dyn DirectDrain)
+        (!number.is_multiple_of(3)).then_some(self as &mut dyn DirectDrain)
     }
 }
 
