@@ -2,12 +2,16 @@
 
 #include "wait.h"
 #include "lock.h"
+#include "libc.h"
 
 #ifdef _REENTRANT
 
+// Like musl, not before there is a second thread: wasi-libc's table of preopened directories grows
+// under a lock that it holds already. It is filled before that (posix/directory.c).
 void __lock(volatile int *l)
 {
-	lock(l);
+	if (libc.threaded)
+		lock(l);
 }
 
 void __unlock(volatile int *l)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <wasi/api.h>
 #include <wasi/libc-find-relpath.h>
+#include <wasi/libc.h>
 
 /// Absolute, without `.`, `..`, and slashes at its end.
 static char current[PATH_MAX] = "/";
@@ -209,6 +210,8 @@ __attribute__((constructor)) static void start_in_pwd(void)
 {
 	const char *pwd = getenv("PWD");
 	struct stat here, there;
+	// While there is one thread: see __lock.
+	__wasilibc_populate_preopens();
 	if (pwd && pwd[0] == '/' && strlen(pwd) < PATH_MAX && !stat(pwd, &there) && !stat(".", &here) &&
 	    here.st_ino == there.st_ino && here.st_dev == there.st_dev) {
 		strcpy(current, pwd);

@@ -219,6 +219,17 @@ static void *own_data(void *arg)
 	return arg;
 }
 
+static void *with_files(void *arg)
+{
+	char name[16], word[16] = "";
+	snprintf(name, sizeof name, "of-%d", (int)(intptr_t)arg);
+	FILE *file = fopen(name, "w+");
+	if (!file || fprintf(file, "%s\n", name) < 0 || fseek(file, 0, SEEK_SET) ||
+	    fscanf(file, "%15s", word) != 1 || strcmp(word, name) || fclose(file))
+		torn++;
+	return arg;
+}
+
 static void *allocate(void *arg)
 {
 	enum { LIVE = 64 };
@@ -271,8 +282,11 @@ static int c11(void *arg)
 
 int main(void)
 {
+	CHECK(fopen("not here", "r") == NULL);
 	mutexes();
 	conditions();
+	all(with_files);
+	CHECK(torn == 0);
 	all(read_or_write);
 	CHECK(torn == 0 && pair[0] == 2 * ROUNDS);
 
