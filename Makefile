@@ -6,6 +6,7 @@
 #   make lint        formatting, clippy, documentation
 #   make bench       side by side with Open MPI and native code, as ratios
 #   make lammps      build LAMMPS for Wasm and natively, compare their answers
+#   make faults      break network and processes of a cluster under all collectives (root)
 #   make hpcc        build the HPC Challenge for Wasm, check its results
 
 SHELL := /bin/bash
@@ -25,7 +26,7 @@ FAABRIC := $(CARGO_TARGET_DIR)/release/faabric
 export FAABRIC
 OUT := $(CARGO_TARGET_DIR)/guest
 
-.PHONY: setup build sdk demo test test-full lint bench lammps hpcc mpich-tests clean
+.PHONY: setup build sdk demo test test-full lint bench lammps hpcc faults mpich-tests clean
 
 setup:
 	@scripts/setup
@@ -47,7 +48,7 @@ demo: sdk
 test: sdk
 	cargo nextest run --workspace $(CARGO_FLAGS) $(NEXTEST_FLAGS)
 
-test-full: test lammps hpcc mpich-tests
+test-full: test lammps hpcc faults mpich-tests
 
 lint: setup
 	cargo fmt --all --check
@@ -66,6 +67,10 @@ lammps: sdk
 hpcc: sdk
 	@scripts/setup --bench
 	scripts/hpcc
+
+faults: sdk
+	@scripts/setup --bench
+	scripts/faults
 
 mpich-tests: sdk
 	@scripts/setup --bench

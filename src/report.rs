@@ -99,18 +99,25 @@ impl Reporter {
                 json!({ "result": result_json(job, end) })
             )?;
         } else if !end.reason.is_empty() {
-            match end.rank {
-                // Most reasons name their rank already.
-                Some(rank) if !end.reason.starts_with(&format!("rank {rank}")) => {
-                    eprintln!(
-                        "faabric: rank {rank} on worker {}: {}",
-                        end.worker, end.reason
-                    );
-                }
-                _ => eprintln!("faabric: {}", end.reason),
-            }
+            eprintln!("faabric: {}", told(end));
         }
         Ok(exit_code(end.code))
+    }
+}
+
+/// Why the job ended, with the rank that it ended for and the worker of that rank.
+fn told(end: &JobFinished) -> String {
+    let (reason, worker) = (&end.reason, &end.worker);
+    let Some(rank) = end.rank.filter(|_| !worker.is_empty()) else {
+        return reason.clone();
+    };
+    // Most reasons name their rank already, some both.
+    match reason.strip_prefix(&format!("rank {rank}")) {
+        Some(rest) if rest.starts_with(" on worker ") => reason.clone(),
+        Some(rest) if rest.starts_with([':', ' ']) => {
+            format!("rank {rank} on worker {worker}{rest}")
+        }
+        _ => format!("rank {rank} on worker {worker}: {reason}"),
     }
 }
 
@@ -183,6 +190,39 @@ mod tests {
         assert_eq!(exit_code(134), 134);
         assert_eq!(exit_code(256), 1);
         assert_eq!(exit_code(-1), 255);
+    }
+
+    #[test]
+    fn an_end_names_rank_and_worker_once() {
+        let end = |rank, reason: &str| JobFinished {
+            rank,
+            worker: "w1".to_owned(),
+            reason: reason.to_owned(),
+            ..JobFinished::default()
+        };
+        let cases = [
+            (None, "cancelled", "cancelled"),
+            (Some(2), "rank 2: trap", "rank 2 on worker w1: trap"),
+            (Some(2), "rank 2 aborted", "rank 2 on worker w1 aborted"),
+            (
+                Some(2),
+                "rank 2 on worker w1 ended",
+                "rank 2 on worker w1 ended",
+            ),
+            (
+                Some(2),
+                "rank 25: trap",
+                "rank 2 on worker w1: rank 25: trap",
+            ),
+            (
+                Some(2),
+                "out of memory",
+                "rank 2 on worker w1: out of memory",
+            ),
+        ];
+        for (rank, reason, expected) in cases {
+            assert_eq!(told(&end(rank, reason)), expected);
+        }
     }
 
     #[test]

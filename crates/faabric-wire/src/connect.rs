@@ -8,7 +8,7 @@ use crate::admission::{Dialler, Peer, Verdict, judge};
 use crate::handshake::{Answer, Hello, Welcome};
 use crate::intake::Intake;
 use crate::jobs::Jobs;
-use crate::link::Link;
+use crate::link::{Link, Phase};
 use crate::reader::Inbound;
 use crate::tcp::Config;
 use crate::writer::Connection;
@@ -292,13 +292,25 @@ impl Shared {
             links.remove(link.peer());
         }
         drop(links);
-        if let Some(error) = link.failure() {
+        if let Some((error, since)) = link.failed() {
             tracing::info!(
                 worker = error.worker,
                 reason = error.reason,
                 "lost a data connection"
             );
-            self.jobs.lost(&error);
+            self.jobs.lost(&error, since);
+        }
+    }
+
+    /// Gives the broken link to a worker up if no job needs it any more. Otherwise it
+    /// would wait to be connected again with a side that may have given it up, and a
+    /// job that starts meanwhile would be lost with it.
+    pub(crate) fn drop_broken(&self, peer: &str) {
+        if let Some(link) = self.find(peer)
+            && let Phase::Down(Some(reason)) = link.phase()
+            && !self.jobs.any_with(peer)
+        {
+            link.fail(format!("{reason}; no job needs it any more"));
         }
     }
 }

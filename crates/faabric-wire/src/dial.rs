@@ -81,7 +81,7 @@ impl Shared {
         loop {
             match link.phase() {
                 Phase::Up(_) => link.write_while_up(),
-                Phase::Failed(_) => return,
+                Phase::Failed(..) => return,
                 Phase::Down(reason) => {
                     let progress = link.progress();
                     if progress != outage.progress {

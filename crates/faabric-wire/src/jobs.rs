@@ -54,6 +54,7 @@ enum Job {
     Here {
         sink: Arc<dyn Sink>,
         peers: Vec<String>,
+        since: Instant,
     },
     Ended,
 }
@@ -115,7 +116,8 @@ impl Jobs {
             }
             Some(Job::Here { .. }) | None => {}
         }
-        table.jobs.insert(job, Job::Here { sink, peers });
+        let since = clock::now();
+        table.jobs.insert(job, Job::Here { sink, peers, since });
         self.changed.notify_all();
         true
     }
@@ -209,12 +211,17 @@ impl Jobs {
         }
     }
 
-    /// Tells every job that has ranks on the worker.
-    pub(crate) fn lost(&self, error: &LinkError) {
+    /// Tells every job that has ranks on the worker, and had when the link to it failed:
+    /// a later one has another link.
+    pub(crate) fn lost(&self, error: &LinkError, failed: Instant) {
         let affected: Vec<Arc<dyn Sink>> = {
             let table = self.table.lock();
             let here = table.jobs.values().filter_map(|job| match job {
-                Job::Here { sink, peers } if peers.contains(&error.worker) => Some(sink),
+                Job::Here { sink, peers, since }
+                    if *since <= failed && peers.contains(&error.worker) =>
+                {
+                    Some(sink)
+                }
                 _ => None,
             });
             here.cloned().collect()
@@ -222,6 +229,13 @@ impl Jobs {
         for sink in affected {
             sink.lost(error);
         }
+    }
+
+    /// Whether a job here has ranks on the worker.
+    pub(crate) fn any_with(&self, worker: &str) -> bool {
+        let table = self.table.lock();
+        let with = |job: &Job| matches!(job, Job::Here { peers, .. } if peers.iter().any(|peer| peer == worker));
+        table.jobs.values().any(with)
     }
 
     /// Waits until the fate of a held job may have changed.

@@ -95,8 +95,8 @@ pub(crate) enum Phase {
     /// There is no connection now; why, if there was one.
     Down(Option<String>),
     Up(Connection),
-    /// Gone for good.
-    Failed(LinkError),
+    /// Gone for good, since when.
+    Failed(LinkError, Instant),
 }
 
 impl Link {
@@ -152,7 +152,7 @@ impl Link {
     /// What counts of it when the other side dials; None when it has failed.
     pub(crate) fn standing(&self) -> Option<Standing> {
         let state = self.state.lock();
-        let alive = !matches!(state.phase, Phase::Failed(_));
+        let alive = !matches!(state.phase, Phase::Failed(..));
         alive.then_some(Standing {
             number: self.number,
             peer: state.peer,
@@ -162,8 +162,13 @@ impl Link {
 
     /// Why the link failed, if it did.
     pub(crate) fn failure(&self) -> Option<LinkError> {
+        self.failed().map(|(error, _)| error)
+    }
+
+    /// Why and when the link failed, if it did.
+    pub(crate) fn failed(&self) -> Option<(LinkError, Instant)> {
         match &self.state.lock().phase {
-            Phase::Failed(error) => Some(error.clone()),
+            Phase::Failed(error, since) => Some((error.clone(), *since)),
             _ => None,
         }
     }
@@ -321,7 +326,7 @@ impl Link {
         caller: Caller,
     ) -> Result<(), LinkError> {
         let refused = loop {
-            if let Phase::Failed(error) = &state.phase {
+            if let Phase::Failed(error, _) = &state.phase {
                 break error.clone();
             }
             if packet.ended() {
@@ -525,7 +530,7 @@ impl Link {
     /// Marks the link as lost and wakes everybody; the first reason counts.
     pub(crate) fn fail(&self, reason: String) -> LinkError {
         let mut state = self.state.lock();
-        if let Phase::Failed(error) = &state.phase {
+        if let Phase::Failed(error, _) = &state.phase {
             return error.clone();
         }
         if let Some(writer) = &mut state.writer
@@ -540,7 +545,7 @@ impl Link {
             state.break_off(number, reason.clone());
         }
         let error = self.error(reason);
-        state.phase = Phase::Failed(error.clone());
+        state.phase = Phase::Failed(error.clone(), clock::now());
         self.room.notify_all();
         self.work.notify_all();
         error

@@ -317,6 +317,15 @@ impl JobLinks {
         self.shared.jobs.end(self.job);
     }
 
+    /// [`Self::end`] for a job that is stopped: the links that are broken and that no
+    /// other job needs are given up, as their other sides may have been already.
+    pub fn abandon(&self) {
+        self.end();
+        for worker in self.workers() {
+            self.shared.drop_broken(&worker);
+        }
+    }
+
     /// The workers that run other ranks of the job.
     pub fn workers(&self) -> impl Iterator<Item = String> {
         self.all_peers().into_iter().map(|peer| peer.worker.clone())

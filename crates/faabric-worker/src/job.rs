@@ -330,7 +330,7 @@ impl Job {
         drop(state);
         self.ended.store(true, Ordering::Release);
         self.world.abort(code, reason);
-        self.links.end();
+        self.links.abandon();
         self.shared.outbox.wake();
         for interrupter in interrupters {
             interrupter.interrupt(reason);

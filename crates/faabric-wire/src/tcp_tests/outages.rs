@@ -360,6 +360,47 @@ fn a_worker_that_does_not_come_back_is_lost_with_both_names() {
     recorder.wait("packet", |events| events.len() == 1);
 }
 
+/// The two sides do not give a link up at the same moment.
+#[test]
+fn a_job_that_starts_after_a_loss_does_not_depend_on_the_lost_link() {
+    let (ends, proxies, places) = apart(1, |config| {
+        // Side b alone would wait for long.
+        if config.worker == "a" {
+            config.reconnect_timeout = Duration::from_millis(50);
+        }
+    });
+    let (to_b, at_a) = join(&ends[0], &places);
+    let (to_a, at_b) = join(&ends[1], &places);
+    send(&to_b, 4, b"hello", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    proxies.iter().for_each(|proxy| proxy.cut_all(true));
+    at_a.wait_lost();
+    let deadline = clock::now() + PATIENCE;
+    while ends[1].is_connected("a") {
+        assert!(clock::now() < deadline, "b does not notice");
+        thread::yield_now();
+    }
+    to_b.abandon();
+    to_a.abandon();
+    for (proxy, end) in proxies.iter().zip(&ends) {
+        proxy.open_to(end.local_address());
+    }
+    let later = [0, 1].map(|side| {
+        let (links, recorder) = (
+            ends[side].job(JobId(8), &places),
+            Arc::<Recorder>::default(),
+        );
+        links.attach(Arc::new(Ear(Arc::clone(&recorder))));
+        (links, recorder)
+    });
+    send(&later[1].0, 0, b"to a", b"").unwrap();
+    send(&later[0].0, 4, b"to b", b"").unwrap();
+    for (_, recorder) in &later {
+        let events = recorder.wait("packet", |events| !events.is_empty());
+        assert!(matches!(events[..], [Event::Packet { .. }]), "{events:?}");
+    }
+}
+
 #[test]
 fn a_worker_restarted_while_the_connection_is_down_is_another() {
     let (ends, proxies, places) = apart(1, |_| ());
