@@ -32,5 +32,6 @@ mod jobs;
 mod link;
 mod reader;
 mod receipts;
+mod shared_source;
 mod unacknowledged;
 mod writer;

@@ -8,13 +8,12 @@
 //! ```
 //! The bytes of a frame are copied here once, from where its sender has them: what a
 //! sender may then do with its buffer does not depend on the other side. Only the body
-//! of a piece whose source the kernel can read ([`Source::direct`]) stays there, and its
+//! of a piece whose source the kernel can read ([`crate::fabric::Source::direct`]) stays there, and its
 //! sender waits until it is acknowledged. A chunk is dropped when all frames in it are
 //! acknowledged; after a reconnect what is not acknowledged is sent again.
 
-use crate::fabric::Source;
 use crate::frame::MAX_FRAME;
-use parking_lot::Mutex;
+use crate::shared_source::SharedSource;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -50,12 +49,10 @@ struct Chunk {
 
 /// The body of a frame, where its sender has it.
 pub(crate) struct Body {
-    pub(crate) source: Arc<Mutex<Box<dyn Source>>>,
+    pub(crate) source: Arc<SharedSource>,
     /// Where it begins in the payload.
     pub(crate) at: u64,
     pub(crate) length: usize,
-    /// It is the payload's last piece.
-    pub(crate) is_last: bool,
 }
 
 /// What the kernel is to take next.
@@ -80,14 +77,9 @@ impl Body {
         direct.send(self.at + from as u64, self.length - from, socket, wait)
     }
 
-    /// The other side has it. Called without locks: this is the engine's code.
+    /// The other side has it. Called without locks, as [`SharedSource::let_go`] is.
     pub(crate) fn end(self) {
-        // Bodies are taken in order, so the last one is the last to hold the source.
-        if self.is_last
-            && let Some(source) = Arc::into_inner(self.source)
-        {
-            source.into_inner().sent();
-        }
+        self.source.let_go();
     }
 }
 
@@ -214,7 +206,7 @@ impl Unacknowledged {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::fabric::Gone;
+    use crate::fabric::{Gone, Source};
     use proptest::prelude::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -302,12 +294,12 @@ mod tests {
                         let number = frames;
                         frames += 1;
                         let header = [number.to_le_bytes(), (length as u32 + 8).to_le_bytes()];
-                        let source: Box<dyn Source> = Box::new(Counted(Arc::clone(&ended)));
+                        let source = SharedSource::new(Box::new(Counted(Arc::clone(&ended))));
+                        source.set_whole();
                         let body = Body {
-                            source: Arc::new(Mutex::new(source)),
+                            source,
                             at: 0,
                             length,
-                            is_last: true,
                         };
                         directs.push(number);
                         kept.append_direct(header.as_flattened(), u64::from(frames), body);
@@ -354,6 +346,41 @@ mod tests {
             prop_assert_eq!(kept.bytes(), 0);
             prop_assert!(kept.is_sent());
             prop_assert_eq!(ended.load(Ordering::Relaxed), directs.len());
+        }
+    }
+
+    /// Two threads that have taken bodies of one payload end them in either order.
+    #[test]
+    fn the_sender_is_told_once_whichever_body_ends_last() {
+        for reverse in [false, true] {
+            let ended = Arc::new(AtomicUsize::new(0));
+            let source = SharedSource::new(Box::new(Counted(Arc::clone(&ended))));
+            let mut kept = Unacknowledged::default();
+            for number in 0..2u64 {
+                let body = Body {
+                    source: Arc::clone(&source),
+                    at: number * 8,
+                    length: 8,
+                };
+                kept.append_direct(&[0; 8], number + 1, body);
+                kept.note_sent(8);
+                kept.note_sent(8);
+            }
+            source.set_whole();
+            source.let_go();
+            kept.acknowledge(1);
+            let mut taken = vec![kept.take_bodies()];
+            kept.acknowledge(2);
+            taken.push(kept.take_bodies());
+            assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+            if reverse {
+                taken.reverse();
+            }
+            let told = taken.into_iter().map(|bodies| {
+                bodies.into_iter().for_each(Body::end);
+                ended.load(Ordering::Relaxed)
+            });
+            assert_eq!(told.collect::<Vec<_>>(), [0, 1]);
         }
     }
 }

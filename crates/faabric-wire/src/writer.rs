@@ -13,8 +13,8 @@ use crate::fabric::{MAX_HEADER, Source};
 use crate::frame::{self, Frame, Kind, LENGTH};
 use crate::id::{JobId, Rank};
 use crate::receipts::Receipts;
+use crate::shared_source::SharedSource;
 use crate::unacknowledged::{Body, Next, Unacknowledged};
-use parking_lot::Mutex;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -104,7 +104,7 @@ struct Stream {
     /// How much of it is encoded.
     done: u64,
     length: u64,
-    source: Arc<Mutex<Box<dyn Source>>>,
+    source: Arc<SharedSource>,
 }
 
 impl Writer {
@@ -353,7 +353,7 @@ impl Writer {
                     packet,
                     done: 0,
                     length,
-                    source: Arc::new(Mutex::new(source)),
+                    source: SharedSource::new(source),
                 });
             }
         }
@@ -379,14 +379,8 @@ impl Writer {
                 source: Arc::clone(&stream.source),
                 at,
                 length,
-                is_last,
             };
-            if !is_last {
-                self.streams.push_back(stream);
-            } else {
-                // Only the bodies hold the source now.
-                drop(stream);
-            }
+            self.go_on(stream);
             self.kept
                 .append_direct(&frame.encode(), self.sequence, body);
             return;
@@ -411,10 +405,16 @@ impl Writer {
         if gone {
             return;
         }
+        self.go_on(stream);
+    }
+
+    /// A piece of `stream` is encoded: the next one is when it is its turn again.
+    fn go_on(&mut self, stream: Stream) {
         if stream.done < stream.length {
             self.streams.push_back(stream);
-        } else if let Some(source) = Arc::into_inner(stream.source) {
-            source.into_inner().sent();
+        } else {
+            stream.source.set_whole();
+            stream.source.let_go();
         }
     }
 
