@@ -74,6 +74,7 @@ faults: sdk
 
 mpich-tests: sdk
 	@scripts/setup --bench
+	scripts/mpich-tests --peer mpich --limit 60
 	scripts/mpich-tests
 	scripts/mpich-tests --workers 2
 
