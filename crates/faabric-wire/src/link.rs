@@ -219,11 +219,15 @@ impl Link {
             self.fail(error.to_string());
             return None;
         }
+        let bodies = writer.take_bodies();
         (state.peer, state.dialler) = (Some(peer), dialler);
         state.connections = number;
         state.acknowledged = state.acknowledged.max(received);
         state.phase = Phase::Up(connection.clone());
         self.work.notify_all();
+        drop(guard);
+        // What arrived before the last connection broke, and was not acknowledged on it.
+        bodies.into_iter().for_each(Body::end);
         Some(connection)
     }
 

@@ -4,7 +4,11 @@
 
 use super::proxy::Proxy;
 use super::*;
+use crate::admission::{Dialler, Peer};
 use crate::fabric::{DirectDrain, DirectSource};
+use crate::frame::LENGTH;
+use crate::link::Link;
+use crate::writer::Address;
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::BorrowedFd;
 
@@ -259,6 +263,49 @@ fn cut_at_any_byte_while_ranks_read_and_write() {
     for seed in 0..4 {
         cut_while_both_send(seed * 1_000 + 3, 700_000, 400_000, true);
     }
+}
+
+/// The connection breaks when all has arrived and nothing is acknowledged, and the link
+/// has nothing more to say: the next handshake is all that the sender hears of it.
+#[test]
+fn what_only_the_next_handshake_acknowledges_counts_as_sent() {
+    let link = Link::new(1, &config("a"), "b", Dialler::Here, None);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = Peer {
+        incarnation: 1,
+        link: 1,
+    };
+    let connect = |received| {
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let installed = link.install(&Arc::new(socket), (peer, Dialler::Here), received);
+        assert!(installed.is_some());
+        listener.accept().unwrap().0
+    };
+    let (length, sent) = (10_000, Arc::<AtomicU32>::default());
+    let body = Body {
+        bytes: vec![1; length],
+        read: 0,
+        direct: true,
+        sent: Arc::clone(&sent),
+    };
+    let address = Address {
+        job: JOB,
+        to: Rank(0),
+        ended: Arc::default(),
+    };
+    thread::scope(|scope| {
+        let mut wire = connect(0);
+        let writes = scope.spawn(|| link.write_while_up());
+        let payload = Payload::Stream(length as u64, Box::new(body));
+        link.send(&address, b"h", payload, Caller::Rank).unwrap();
+        wire.read_exact(&mut vec![0; 2 * LENGTH + 1 + length])
+            .unwrap();
+        link.break_off_present("a test");
+        writes.join().unwrap();
+    });
+    assert_eq!(sent.load(Ordering::SeqCst), 0);
+    let _wire = connect(2);
+    assert_eq!(sent.load(Ordering::SeqCst), 1);
 }
 
 #[test]
