@@ -310,21 +310,29 @@ impl Rank {
         Ok(())
     }
 
-    /// Outer none: some are active and none has ended. Inner none: none is active.
-    fn first_ended(&self, requests: &[RequestHandle]) -> Result<Option<Option<usize>>> {
-        let (mut active, mut first) = (false, None);
+    /// The first request that has ended; `pending` gets those that are under way. Looks
+    /// at each once: what ends between two looks would be in neither.
+    fn scan(
+        &self,
+        requests: &[RequestHandle],
+        mut pending: impl FnMut(usize, Arc<Completion>),
+    ) -> Result<Option<usize>> {
+        let mut first = None;
         for (index, &request) in requests.iter().enumerate() {
             match self.look(request)? {
                 Look::Inactive => {}
-                Look::Pending(_) => active = true,
+                Look::Pending(completion) => pending(index, completion),
                 Look::Ended => first = first.or(Some(index)),
             }
         }
-        Ok(match (first, active) {
-            (Some(index), _) => Some(Some(index)),
-            (None, true) => None,
-            (None, false) => Some(None),
-        })
+        Ok(first)
+    }
+
+    /// Outer none: some are active and none has ended. Inner none: none is active.
+    fn first_ended(&self, requests: &[RequestHandle]) -> Result<Option<Option<usize>>> {
+        let mut active = false;
+        let first = self.scan(requests, |_, _| active = true)?;
+        Ok((first.is_some() || !active).then_some(first))
     }
 
     fn wait_for_any(
@@ -332,15 +340,8 @@ impl Rank {
         guest: &mut dyn Guest,
         requests: &[RequestHandle],
     ) -> Result<Option<usize>> {
-        // One look at each: what ends between two looks would be in neither.
-        let (mut pending, mut first) = (Vec::new(), None);
-        for (index, &request) in requests.iter().enumerate() {
-            match self.look(request)? {
-                Look::Inactive => {}
-                Look::Pending(c) => pending.push((index, c)),
-                Look::Ended => first = first.or(Some(index)),
-            }
-        }
+        let mut pending = Vec::new();
+        let first = self.scan(requests, |index, completion| pending.push((index, completion)))?;
         if first.is_some() || pending.is_empty() {
             return Ok(first);
         }
