@@ -341,7 +341,9 @@ impl Rank {
         requests: &[RequestHandle],
     ) -> Result<Option<usize>> {
         let mut pending = Vec::new();
-        let first = self.scan(requests, |index, completion| pending.push((index, completion)))?;
+        let first = self.scan(requests, |index, completion| {
+            pending.push((index, completion))
+        })?;
         if first.is_some() || pending.is_empty() {
             return Ok(first);
         }
