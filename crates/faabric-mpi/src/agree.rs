@@ -15,6 +15,7 @@ use crate::matching::Pattern;
 use crate::memory::{Addr, HostBuffer};
 use crate::p2p::Started;
 use crate::rank::Rank;
+use crate::scratch::Scratch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -79,7 +80,10 @@ impl Rank {
             tag,
         };
         let (envelope, message, _) = self.wait_for(guest, || self.take(&pattern))?;
-        let buffer = Arc::new(HostBuffer::from(crate::send::zeroed(message.len())?));
+        let buffer = Arc::new(HostBuffer::from(Scratch::zeroed(
+            message.len(),
+            "a message",
+        )?));
         let datatype = self.datatype(TypeHandle(abi::MPI_BYTE))?.into_owned();
         let (memory, count) = (buffer.clone(), message.len());
         let data = Data {

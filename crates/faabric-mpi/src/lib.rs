@@ -61,6 +61,7 @@ mod quick;
 mod rank;
 mod remote;
 mod request;
+mod scratch;
 mod session;
 mod spawn;
 mod status;

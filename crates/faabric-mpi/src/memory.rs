@@ -4,6 +4,7 @@
 //! space and an attached send buffer are all a [`Memory`], and every access is
 //! checked against its size.
 
+use crate::scratch::Scratch;
 use parking_lot::Mutex;
 use rustix::net::{RecvFlags, SendFlags};
 use std::any::Any;
@@ -173,7 +174,7 @@ pub fn check(at: Addr, len: u64, size: u64) -> Result<(), OutOfBounds> {
 /// Memory of the worker itself: scratch space of collectives, buffered sends, tests.
 #[derive(Debug, Default)]
 pub struct HostBuffer {
-    bytes: Mutex<Vec<u8>>,
+    bytes: Mutex<Scratch>,
 }
 
 impl HostBuffer {
@@ -192,18 +193,24 @@ impl HostBuffer {
     /// All bytes; none are left.
     #[must_use]
     pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.bytes.lock())
+        std::mem::take(&mut *self.bytes.lock()).into_vec()
     }
 
     /// A copy of all bytes.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
-        self.bytes.lock().clone()
+        self.bytes.lock().to_vec()
     }
 }
 
 impl From<Vec<u8>> for HostBuffer {
     fn from(bytes: Vec<u8>) -> HostBuffer {
+        HostBuffer::from(Scratch::from(bytes))
+    }
+}
+
+impl From<Scratch> for HostBuffer {
+    fn from(bytes: Scratch) -> HostBuffer {
         HostBuffer {
             bytes: Mutex::new(bytes),
         }

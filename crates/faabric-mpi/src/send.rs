@@ -12,6 +12,7 @@ use crate::p2p::{Mode, Started};
 use crate::quick::Begun;
 use crate::rank::{Buffer, Rank};
 use crate::request::{Completion, Kind, Outcome, Recipe, Request};
+use crate::scratch::Scratch;
 use crate::status::Status;
 use std::sync::Arc;
 
@@ -238,7 +239,7 @@ impl Rank {
     /// A packed copy of a buffer, in memory of the worker.
     pub(crate) fn copy_of(&self, view: &View<'_>) -> Result<Data> {
         let len = view.check()?;
-        let mut bytes = zeroed(len)?;
+        let mut bytes = Scratch::zeroed(len, "a copy of the data")?;
         view.read(&mut bytes)?;
         let datatype = self
             .datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?
@@ -318,21 +319,6 @@ impl Rank {
         };
         Rank::name(&self.requests, request)
     }
-}
-
-/// `len` zero bytes, or an error where the worker does not have them.
-pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>> {
-    let no_memory = || {
-        Error::new(
-            Class::NO_MEM,
-            format!("the worker has no {len} bytes for a copy of the data"),
-        )
-    };
-    let len = usize::try_from(len).map_err(|_| no_memory())?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
-    bytes.resize(len, 0);
-    Ok(bytes)
 }
 
 struct PersistentSend {

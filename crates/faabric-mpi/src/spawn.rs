@@ -23,6 +23,7 @@ use crate::intercomm::inter;
 use crate::io::OpenMode;
 use crate::launch::{Launch, Launched, Numbers, Program};
 use crate::rank::Rank;
+use crate::scratch::Scratch;
 use std::sync::Arc;
 
 /// What the first bytes of every module are.
@@ -220,7 +221,7 @@ impl Rank {
         let files = self.io.files();
         let read = files.find(file).and_then(|name| {
             let open = files.open(&name, mode)?;
-            let mut bytes = crate::send::zeroed(open.size()?)?;
+            let mut bytes = Scratch::zeroed(open.size()?, "a module to spawn")?.into_vec();
             let len = open.read_at(0, &mut bytes)?;
             bytes.truncate(len);
             Ok(bytes)

@@ -13,9 +13,10 @@
 
 use super::schedule::{Place, Schedule};
 use crate::datatype::{Datatype, Primitive};
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
 use crate::memory::{Addr, HostBuffer};
 use crate::p2p::Data;
+use crate::scratch::Scratch;
 use std::sync::Arc;
 
 /// One stretch of the stream.
@@ -182,16 +183,10 @@ pub(crate) fn byte() -> Arc<Datatype> {
     Datatype::named(Primitive::BYTE)
 }
 
-/// Zero bytes, as many as a guest may make the worker allocate for one call.
-pub(crate) fn zeroed(len: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let fits = usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok());
-    if !fits {
-        return Err(Error::new(
-            Class::NO_MEM,
-            format!("the worker has no {len} bytes for the intermediate data of a collective"),
-        ));
-    }
-    bytes.resize(len as usize, 0);
-    Ok(bytes)
+/// Zero bytes for what is neither input nor output.
+///
+/// # Errors
+/// As [`Scratch::zeroed`].
+pub(crate) fn zeroed(len: u64) -> Result<Scratch> {
+    Scratch::zeroed(len, "the intermediate data of a collective")
 }

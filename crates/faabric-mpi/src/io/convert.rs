@@ -12,6 +12,7 @@ use crate::error::{Class, Error, Result};
 use crate::guest::{Guest, GuestFn};
 use crate::handle::TypeHandle;
 use crate::rank::Rank;
+use crate::scratch::Scratch;
 
 /// Bytes of guest memory that the program's conversion functions work on at a time.
 const SCRATCH: u64 = 4096;
@@ -81,7 +82,7 @@ struct Bytes<'a> {
     /// Bytes behind it that may be wanted.
     left: u64,
     reader: Reader,
-    stage: Vec<u8>,
+    stage: Scratch,
     used: usize,
     filled: usize,
 }

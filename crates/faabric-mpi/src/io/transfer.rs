@@ -10,7 +10,8 @@
 use super::storage::Storage;
 use super::view::View;
 use crate::data::{Data, Stream};
-use crate::error::{Class, Error, Result};
+use crate::error::Result;
+use crate::scratch::Scratch;
 
 /// Bytes staged at a time.
 pub(super) const STAGE: u64 = 1 << 20;
@@ -22,21 +23,13 @@ const BATCH: usize = 1 << 14;
 const GAP: u64 = 4096;
 
 /// A stage for a transfer of `len` bytes.
-pub(super) fn stage(len: u64) -> Result<Vec<u8>> {
+pub(super) fn stage(len: u64) -> Result<Scratch> {
     zeroed(len.min(STAGE))
 }
 
 /// Zero bytes.
-pub(super) fn zeroed(len: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if !usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok()) {
-        return Err(Error::new(
-            Class::NO_MEM,
-            format!("the worker has no {len} bytes to stage file data in"),
-        ));
-    }
-    bytes.resize(len as usize, 0);
-    Ok(bytes)
+pub(super) fn zeroed(len: u64) -> Result<Scratch> {
+    Scratch::zeroed(len, "the data of a file")
 }
 
 /// Writes all of `data` to the view from `position` on.

@@ -1,0 +1,154 @@
+//! Memory of the worker that calls of guests make it hold: packed copies of messages,
+//! intermediate data of collectives.
+//!
+//! A guest names the sizes, and types that overlap themselves can name more than its
+//! memory has. What all guests of a worker can make it hold is bounded therefore; the
+//! call that would exceed the bound fails, and the worker lives.
+
+use crate::error::{Class, Error, Result};
+use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Shorter ones are not counted, so that short messages do without a shared counter:
+/// a rank has room for 2^20 of them at most.
+const COUNTED: u64 = 4096;
+
+/// What this worker holds for all its guests.
+static HELD: Account = Account::new();
+
+/// Bytes that are held, and how many may be.
+struct Account {
+    held: AtomicU64,
+    limit: OnceLock<u64>,
+}
+
+impl Account {
+    const fn new() -> Account {
+        Account {
+            held: AtomicU64::new(0),
+            limit: OnceLock::new(),
+        }
+    }
+
+    /// Half of the machine's memory, or of what this process may use of it.
+    fn limit(&self) -> u64 {
+        *self.limit.get_or_init(|| {
+            let machine = rustix::system::sysinfo();
+            let machine = machine.totalram * u64::from(machine.mem_unit);
+            let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max");
+            let group = group.ok().and_then(|text| text.trim().parse().ok());
+            group.map_or(machine, |group: u64| group.min(machine)) / 2
+        })
+    }
+
+    fn take(&self, len: u64) -> bool {
+        let limit = self.limit();
+        let more = |held: u64| held.checked_add(len).filter(|&sum| sum <= limit);
+        let relaxed = Ordering::Relaxed;
+        self.held.fetch_update(relaxed, relaxed, more).is_ok()
+    }
+
+    fn give_back(&self, len: u64) {
+        self.held.fetch_sub(len, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of the worker, counted as long as they are held.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    /// How many of them are counted.
+    counted: u64,
+}
+
+impl Scratch {
+    /// `len` zero bytes for `purpose`, which the error names.
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_MEM` when the worker does not have them.
+    pub(crate) fn zeroed(len: u64, purpose: &str) -> Result<Scratch> {
+        let mut scratch = Scratch::default();
+        if len >= COUNTED {
+            if !HELD.take(len) {
+                return Err(Error::new(
+                    Class::NO_MEM,
+                    format!(
+                        "no {len} bytes for {purpose}: the calls of all ranks on this worker may \
+                         hold {} bytes, and hold {}",
+                        HELD.limit(),
+                        HELD.held.load(Ordering::Relaxed)
+                    ),
+                ));
+            }
+            scratch.counted = len;
+        }
+        let bytes = &mut scratch.bytes;
+        if !usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok()) {
+            return Err(Error::new(
+                Class::NO_MEM,
+                format!("the worker has no {len} bytes for {purpose}"),
+            ));
+        }
+        bytes.resize(len as usize, 0);
+        Ok(scratch)
+    }
+
+    /// The bytes, which are no longer counted.
+    pub(crate) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
+impl From<Vec<u8>> for Scratch {
+    /// Bytes that are not counted: the worker's own.
+    fn from(bytes: Vec<u8>) -> Scratch {
+        Scratch { bytes, counted: 0 }
+    }
+}
+
+impl Deref for Scratch {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.counted > 0 {
+            HELD.give_back(self.counted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn an_account_gives_no_more_than_its_limit() {
+        let account = Account::new();
+        account.limit.set(100).unwrap();
+        assert!(account.take(60) && account.take(40));
+        assert!(!account.take(1) && !account.take(u64::MAX));
+        account.give_back(40);
+        assert!(!account.take(41) && account.take(40));
+    }
+
+    #[test]
+    fn more_than_the_machine_has_is_refused() {
+        let refused = Scratch::zeroed(1 << 60, "a test").unwrap_err();
+        assert_eq!(refused.class, Class::NO_MEM);
+        assert!(refused.message.contains("a test"), "{}", refused.message);
+        let scratch = Scratch::zeroed(COUNTED, "a test").unwrap();
+        assert!(scratch.iter().all(|&byte| byte == 0) && scratch.len() as u64 == COUNTED);
+    }
+}
