@@ -2,6 +2,7 @@
 
 use crate::cluster::{self, PlannerArgs};
 use anyhow::{Context, Result};
+use faabric_wire::tls;
 use faabric_worker::{Config, Worker};
 use std::path::PathBuf;
 
@@ -25,6 +26,26 @@ pub(crate) struct Args {
     /// Address under which other workers reach this one, when it is not the one it listens on
     #[arg(long, env = "FAABRIC_WORKER_ADVERTISE", value_name = "ADDRESS:PORT")]
     advertise: Option<String>,
+    /// Certificate of this worker (PEM), for the cluster's name: messages between workers are
+    /// then encrypted, and only workers with one get in
+    #[arg(long, env = "FAABRIC_WORKER_TLS_CERT", value_name = "FILE", requires_all = ["tls_key", "tls_ca"])]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(
+        long,
+        env = "FAABRIC_WORKER_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    tls_key: Option<PathBuf>,
+    /// Certificate of the authority that signs for workers of the cluster (PEM)
+    #[arg(
+        long,
+        env = "FAABRIC_WORKER_TLS_CA",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    tls_ca: Option<PathBuf>,
     /// Folder that jobs may map with --dir, with all below it; may be given again
     #[arg(long = "file-root", value_name = "FOLDER")]
     file_roots: Vec<PathBuf>,
@@ -55,6 +76,15 @@ pub(crate) fn run(args: Args) -> Result<u8> {
     }
     if let Some(advertise) = args.advertise {
         config.advertise = advertise;
+    }
+    if let (Some(certificate), Some(key), Some(authority)) =
+        (args.tls_cert, args.tls_key, args.tls_ca)
+    {
+        config.tls = Some(tls::Files {
+            certificate,
+            key,
+            authority,
+        });
     }
     if !args.file_roots.is_empty() {
         config.file_roots = args.file_roots;

@@ -240,6 +240,16 @@ impl Cluster {
 
     /// Starts one more worker.
     pub(crate) fn add_worker(&mut self, name: &str, slots: u32) {
+        self.add_worker_with(name, slots, |_| {});
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn add_worker_with(
+        &mut self,
+        name: &str,
+        slots: u32,
+        configure: impl Fn(&mut Command),
+    ) {
         let mut command = faabric();
         command
             .args([
@@ -260,6 +270,7 @@ impl Cluster {
             ])
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
+        configure(&mut command);
         self.workers.push(Process {
             child: command.spawn().unwrap(),
             address: String::new(),

@@ -4,6 +4,7 @@
 
 mod cache;
 mod clusters;
+mod encryption;
 mod endings;
 mod files;
 mod frozen;

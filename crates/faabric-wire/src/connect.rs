@@ -10,7 +10,9 @@ use crate::intake::Intake;
 use crate::jobs::Jobs;
 use crate::link::{Link, Phase};
 use crate::reader::Inbound;
+use crate::socket::Socket;
 use crate::tcp::Config;
+use crate::tls::Tls;
 use crate::writer::Connection;
 use parking_lot::Mutex;
 use rustix::net::sockopt;
@@ -33,6 +35,8 @@ const RETRY: Duration = Duration::from_millis(25);
 /// What an endpoint's threads share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// None: connections are in the clear.
+    pub(crate) tls: Option<Tls>,
     pub(crate) jobs: Jobs,
     /// Tells this process from an earlier one of the same name.
     pub(crate) incarnation: u64,
@@ -44,8 +48,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, tls: Option<Tls>) -> Self {
         Self {
+            tls,
             jobs: Jobs::new(config.hold, config.hold_time),
             config,
             incarnation: RandomState::new().hash_one(std::process::id()),
@@ -123,8 +128,7 @@ impl Shared {
         }
         let this = Arc::clone(self);
         let greet = move || {
-            let socket = Arc::new(socket);
-            if let Err(error) = this.greet(&socket) {
+            if let Err(error) = this.greet(socket) {
                 tracing::warn!(%error, "a connection to the data plane failed");
             }
         };
@@ -135,16 +139,17 @@ impl Shared {
     }
 
     /// The acceptor's half of the handshake, then the life of the connection.
-    fn greet(self: &Arc<Self>, socket: &Arc<TcpStream>) -> io::Result<()> {
-        let link_and_hello = self.shake_hands(socket);
+    fn greet(self: &Arc<Self>, tcp: TcpStream) -> io::Result<()> {
+        let greeted = self.shake_hands(tcp);
         self.greetings.fetch_sub(1, Ordering::Relaxed);
-        let Some((link, hello)) = link_and_hello? else {
+        let Some((socket, link, hello)) = greeted? else {
             return Ok(());
         };
+        let socket = Arc::new(socket);
         // If the peer comes back, its last connection is broken, whether that was
         // noticed here or not.
         link.break_off_present("the worker came back on another connection");
-        let mut stream = &**socket;
+        let mut stream = &*socket;
         let Some(mut inbound) = link.inbound.try_lock_for(GREETING_PATIENCE) else {
             return Answer::Busy.write(&mut stream);
         };
@@ -160,17 +165,27 @@ impl Shared {
         };
         let attempt = hello.attempt;
         let made = (peer, Dialler::There { attempt });
-        if let Some(connection) = link.install(socket, made, hello.received) {
+        if let Some(connection) = link.install(&socket, made, hello.received) {
             self.read(&link, &connection, &mut inbound);
         }
         Ok(())
     }
 
-    /// Hears a peer out; the link that its connection is for, if it is let in.
-    fn shake_hands(self: &Arc<Self>, socket: &TcpStream) -> io::Result<Option<(Arc<Link>, Hello)>> {
-        socket.set_read_timeout(Some(GREETING_PATIENCE))?;
-        socket.set_write_timeout(Some(GREETING_PATIENCE))?;
-        let mut stream = socket;
+    /// Hears a peer out; its connection and the link that it is for, if it is let in.
+    fn shake_hands(
+        self: &Arc<Self>,
+        tcp: TcpStream,
+    ) -> io::Result<Option<(Socket, Arc<Link>, Hello)>> {
+        tcp.set_read_timeout(Some(GREETING_PATIENCE))?;
+        tcp.set_write_timeout(Some(GREETING_PATIENCE))?;
+        let socket = match &self.tls {
+            Some(tls) => {
+                let session = tls.accept(&tcp)?;
+                Socket::sealed(tcp, session)
+            }
+            None => Socket::clear(tcp),
+        };
+        let mut stream = &socket;
         let hello = match Hello::read(&mut stream) {
             Ok(hello) => hello,
             Err(error) => {
@@ -183,9 +198,9 @@ impl Shared {
             Answer::Refused(reason.clone()).write(&mut stream)?;
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
-        self.tune(socket)?;
+        self.tune(socket.tcp())?;
         match self.admit(&hello) {
-            Ok(link) => Ok(Some((link, hello))),
+            Ok(link) => Ok(Some((socket, link, hello))),
             Err(answer) => answer.write(&mut stream).map(|()| None),
         }
     }
@@ -264,6 +279,7 @@ impl Shared {
     pub(crate) fn read(&self, link: &Link, connection: &Connection, inbound: &mut Inbound) {
         let socket = &connection.socket;
         let intake = socket
+            .tcp()
             .set_write_timeout(None)
             .and_then(|()| Intake::new(socket, inbound));
         let intake = match intake {

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::connect::{GREETING_PATIENCE, Shared, spawn};
 use crate::handshake::{Answer, Hello, Welcome};
 use crate::link::{Link, Phase};
+use crate::socket::Socket;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -155,7 +156,7 @@ impl Shared {
     fn welcomed(
         self: &Arc<Self>,
         link: &Arc<Link>,
-        socket: TcpStream,
+        socket: Socket,
         known: Option<Peer>,
         welcome: Welcome,
     ) {
@@ -185,16 +186,23 @@ impl Shared {
         hello: &Hello,
         address: &str,
         patience: Duration,
-    ) -> io::Result<(TcpStream, Answer)> {
+    ) -> io::Result<(Socket, Answer)> {
         let no_address = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         let to = address.to_socket_addrs()?.next().ok_or_else(no_address)?;
         let patience = patience.clamp(LEAST_PATIENCE, GREETING_PATIENCE);
-        let mut socket = TcpStream::connect_timeout(&to, patience)?;
-        socket.set_read_timeout(Some(patience))?;
-        socket.set_write_timeout(Some(patience))?;
-        self.tune(&socket)?;
-        hello.write(&mut socket)?;
-        let answer = Answer::read(&mut socket)?;
+        let tcp = TcpStream::connect_timeout(&to, patience)?;
+        tcp.set_read_timeout(Some(patience))?;
+        tcp.set_write_timeout(Some(patience))?;
+        self.tune(&tcp)?;
+        let socket = match &self.tls {
+            Some(tls) => {
+                let session = tls.connect(&tcp)?;
+                Socket::sealed(tcp, session)
+            }
+            None => Socket::clear(tcp),
+        };
+        hello.write(&mut &socket)?;
+        let answer = Answer::read(&mut &socket)?;
         Ok((socket, answer))
     }
 }

@@ -145,8 +145,17 @@ fn preamble() -> Vec<u8> {
 }
 
 fn check_preamble(from: &mut impl Read) -> io::Result<()> {
-    let magic: [u8; MAGIC.len()] = array(from)?;
-    if magic != MAGIC {
+    // Those of a TLS record, an alert or the start of a handshake, may be all there is.
+    let start: [u8; 2] = array(from)?;
+    if matches!(start, [0x15 | 0x16, 3]) {
+        return Err(invalid(
+            "the peer speaks TLS, this worker does not: give all workers of the cluster \
+             certificates (--tls-cert, --tls-key, --tls-ca), or none"
+                .to_owned(),
+        ));
+    }
+    let rest: [u8; MAGIC.len() - 2] = array(from)?;
+    if [&start[..], &rest[..]].concat() != MAGIC {
         return Err(invalid(
             "the peer is not a faabric worker's data plane".to_owned(),
         ));

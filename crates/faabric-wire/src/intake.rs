@@ -19,13 +19,12 @@
 use crate::jobs::{Jobs, Patience};
 use crate::link::Link;
 use crate::reader::{Error, Inbound, Reader, Taken, Wire};
+use crate::socket::Socket;
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::OwnedFd;
-use rustix::net::{RecvFlags, recv};
 use std::io::{self, Read};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,7 +39,7 @@ const NAP: Timespec = Timespec {
 
 /// The reading of one connection.
 pub(crate) struct Intake {
-    socket: Arc<TcpStream>,
+    socket: Arc<Socket>,
     reading: Mutex<Reading>,
     /// How often ranks have polled.
     polls: AtomicU64,
@@ -61,7 +60,7 @@ impl Intake {
     ///
     /// # Errors
     /// When the process has no descriptor left; then `inbound` is as it was.
-    pub(crate) fn new(socket: &Arc<TcpStream>, inbound: &mut Inbound) -> io::Result<Self> {
+    pub(crate) fn new(socket: &Arc<Socket>, inbound: &mut Inbound) -> io::Result<Self> {
         let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let reading = Reading {
             reader: Reader::new(std::mem::take(inbound)),
@@ -83,7 +82,8 @@ impl Intake {
             let polls = self.polls.load(Ordering::Relaxed);
             let waits = {
                 let reading = self.reading.lock();
-                reading.broken.is_none() && !reading.reader.is_held()
+                let idle = reading.broken.is_none() && !reading.reader.is_held();
+                idle && !self.socket.has_more()
             };
             if waits {
                 self.sleep(None);
@@ -122,7 +122,7 @@ impl Intake {
     /// True when the alarm has rung.
     fn sleep(&self, time: Option<&Timespec>) -> bool {
         let alarm = PollFd::new(&self.alarm, PollFlags::IN);
-        let mut both = [alarm, PollFd::new(&*self.socket, PollFlags::IN)];
+        let mut both = [alarm, PollFd::new(self.socket.tcp(), PollFlags::IN)];
         let listened = if time.is_some() {
             &mut both[..1]
         } else {
@@ -164,9 +164,9 @@ impl Intake {
 }
 
 impl Reading {
-    /// Reads once.
-    fn take(&mut self, socket: &TcpStream, jobs: &Jobs, link: &Link, patience: Patience) -> Taken {
-        let read = || {
+    /// Reads once, and what came with it.
+    fn take(&mut self, socket: &Socket, jobs: &Jobs, link: &Link, patience: Patience) -> Taken {
+        let read = || loop {
             let read = self
                 .reader
                 .read(&mut NoWait(socket), (jobs, &link.receipts), patience)?;
@@ -174,7 +174,9 @@ impl Reading {
                 let whole = self.reader.take_whole();
                 link.heard(self.reader.acknowledged(), whole)?;
             }
-            Ok(read)
+            if read != Taken::Some || !socket.has_more() {
+                return Ok(read);
+            }
         };
         // A panic is a bug in a job's engine; it costs the link, not the worker.
         let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or(Err(Error::Panic));
@@ -186,17 +188,16 @@ impl Reading {
 }
 
 /// Reads what there is.
-struct NoWait<'a>(&'a TcpStream);
+struct NoWait<'a>(&'a Socket);
 
 impl Read for NoWait<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let (read, _) = recv(self.0, buf, RecvFlags::DONTWAIT)?;
-        Ok(read)
+        self.0.receive(buf)
     }
 }
 
 impl Wire for NoWait<'_> {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.as_fd())
+        self.0.direct()
     }
 }

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod fabric;
 pub mod id;
 pub mod tcp;
+pub mod tls;
 
 mod admission;
 mod connect;
@@ -33,5 +34,6 @@ mod link;
 mod reader;
 mod receipts;
 mod shared_source;
+mod socket;
 mod unacknowledged;
 mod writer;

@@ -31,13 +31,13 @@ use crate::intake::Intake;
 use crate::jobs::Jobs;
 use crate::reader::Inbound;
 use crate::receipts::{QUIET, Receipts};
+use crate::socket::Socket;
 use crate::tcp::Config;
 use crate::unacknowledged::Body;
 use crate::writer::{Address, Connection, Outgoing, Writer};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -197,7 +197,7 @@ impl Link {
     /// caller then closes the socket.
     pub(crate) fn install(
         &self,
-        socket: &Arc<TcpStream>,
+        socket: &Arc<Socket>,
         (peer, dialler): (Peer, Dialler),
         received: u64,
     ) -> Option<Connection> {
@@ -584,8 +584,8 @@ impl State {
     fn break_off(&mut self, number: u64, reason: String) {
         match &self.phase {
             Phase::Up(connection) if connection.number == number => {
-                // Fails only when the peer was faster. The reader sees the end of file.
-                let _ = connection.socket.shutdown(Shutdown::Both);
+                // The reader sees the end of file.
+                connection.socket.shut();
             }
             _ => return,
         }

@@ -11,6 +11,7 @@ use crate::fabric::{DirectDrain, Drain, MAX_HEADER};
 use crate::frame::{self, Frame, Kind, LENGTH, MAX_FRAME};
 use crate::jobs::{Jobs, Patience};
 use crate::receipts::Receipts;
+use crate::socket::is_passing;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
@@ -360,10 +361,8 @@ fn came(read: io::Result<usize>) -> Result<Option<usize>, Error> {
     match read {
         Ok(0) => Err(Error::Closed),
         Ok(read) => Ok(Some(read)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(None),
-            _ => Err(error.into()),
-        },
+        Err(error) if is_passing(&error) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

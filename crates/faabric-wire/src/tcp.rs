@@ -12,6 +12,7 @@ use crate::connect::Shared;
 use crate::fabric::{Caller, Fabric, LinkError, Payload, Sink};
 use crate::id::{JobId, Rank};
 use crate::link::Link;
+use crate::tls::{self, Tls};
 use crate::writer::Address;
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -49,6 +50,9 @@ pub struct Config {
     /// How long the network may be silent before a connection counts as lost. (A
     /// worker that is frozen while its kernel answers is found by the planner.)
     pub silence: Duration,
+    /// Encrypts connections, and lets only those in who have a certificate; None:
+    /// connections are in the clear.
+    pub tls: Option<tls::Files>,
 }
 
 impl Default for Config {
@@ -64,6 +68,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             reconnect_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(20),
+            tls: None,
         }
     }
 }
@@ -83,6 +88,9 @@ pub enum Error {
     /// A name that peers would not accept.
     #[error("the worker name {0:?} must have 1 to 256 bytes")]
     Name(String),
+    /// The files for encryption cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
 }
 
 /// The ranks of a job that run on one worker.
@@ -107,18 +115,22 @@ impl Endpoint {
     /// Listens for other workers.
     ///
     /// # Errors
-    /// When the name is not usable or the address cannot be listened on.
+    /// When the name or the files for TLS are not usable, or the address cannot be
+    /// listened on.
     pub fn listen(config: Config) -> Result<Self, Error> {
         if config.worker.is_empty() || config.worker.len() > 256 {
             return Err(Error::Name(config.worker));
         }
+        let files = config.tls.as_ref();
+        let tls = files.map(|files| Tls::load(files, &config.cluster));
+        let tls = tls.transpose()?;
         let failed = |source| Error::Listen {
             address: config.listen.clone(),
             source,
         };
         let listener = Arc::new(TcpListener::bind(config.listen.as_str()).map_err(failed)?);
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Arc::new(Shared::new(config.clone()));
+        let shared = Arc::new(Shared::new(config.clone(), tls));
         Shared::accept_in_background(&shared, Arc::clone(&listener)).map_err(failed)?;
         Ok(Self {
             shared,

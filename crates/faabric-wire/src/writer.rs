@@ -14,12 +14,10 @@ use crate::frame::{self, Frame, Kind, LENGTH};
 use crate::id::{JobId, Rank};
 use crate::receipts::Receipts;
 use crate::shared_source::SharedSource;
+use crate::socket::{Socket, is_passing};
 use crate::unacknowledged::{Body, Next, Unacknowledged};
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -93,7 +91,7 @@ pub(crate) struct Writer {
 /// One of the connections of a link, which are numbered from 1.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) socket: Arc<Socket>,
     pub(crate) number: u64,
 }
 
@@ -175,13 +173,19 @@ impl Writer {
 
     /// Whether what goes out next does not cut a frame in two.
     pub(crate) fn has_sent_all(&self) -> bool {
-        self.kept.is_sent() && self.waiting.is_empty() && self.streams.is_empty()
+        self.is_written() && self.waiting.is_empty() && self.streams.is_empty()
     }
 
     /// Whether [`Writer::write`] has something to do.
     pub(crate) fn can_write(&self) -> bool {
         let more = !(self.waiting.is_empty() && self.streams.is_empty());
-        self.connection.is_some() && (!self.kept.is_sent() || more && self.has_room())
+        self.connection.is_some() && (!self.is_written() || more && self.has_room())
+    }
+
+    /// Whether the kernel has all that is encoded.
+    fn is_written(&self) -> bool {
+        let connection = self.connection.as_ref();
+        self.kept.is_sent() && connection.is_none_or(|c| c.socket.is_flushed())
     }
 
     /// Whether new frames may be kept, before the other side acknowledges more.
@@ -206,28 +210,30 @@ impl Writer {
     /// long as it takes.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         self.encode_some();
-        while self.connection.is_some() && !self.kept.is_sent() {
+        while self.connection.is_some() && !self.is_written() {
             self.push(true)?;
         }
         Ok(())
     }
 
-    /// Has the kernel take some of what is kept; returns how many bytes.
-    fn push(&mut self, wait: bool) -> io::Result<usize> {
-        let Some(connection) = &self.connection else {
-            return Ok(0);
+    /// Has the kernel take some of what is kept; whether it took any.
+    fn push(&mut self, wait: bool) -> io::Result<bool> {
+        let Some(Connection { socket, .. }) = &self.connection else {
+            return Ok(false);
         };
-        let socket = connection.socket.as_fd();
         let taken = match self.kept.to_send() {
-            Next::Nothing => return Ok(0),
-            Next::Bytes(bytes, more) => send_some(socket, [bytes, &[], &[]], wait, more)?,
-            Next::Body(body, from) => match body.send(from, socket, wait) {
-                Err(error) if is_passing(&error) => 0,
-                sent => sent?,
-            },
+            Next::Nothing => return socket.flush(wait),
+            Next::Bytes(bytes, more) => socket.send([bytes, &[], &[]], wait, more)?,
+            Next::Body(body, from) => {
+                let direct = socket.direct().ok_or(io::ErrorKind::Unsupported)?;
+                match body.send(from, direct, wait) {
+                    Err(error) if is_passing(&error) => 0,
+                    sent => sent?,
+                }
+            }
         };
         self.kept.note_sent(taken);
-        Ok(taken)
+        Ok(taken > 0)
     }
 
     /// The bodies that the other side has got: to be ended without locks.
@@ -241,7 +247,7 @@ impl Writer {
             if self.kept.is_sent() {
                 self.encode_some();
             }
-            if self.push(false)? == 0 {
+            if !self.push(false)? {
                 return Ok(());
             }
         }
@@ -300,7 +306,7 @@ impl Writer {
     fn try_parts(&mut self, parts: [&[u8]; 3]) -> io::Result<()> {
         let length = parts.iter().map(|part| part.len()).sum();
         let outcome = match &self.connection {
-            Some(connection) => send_some(connection.socket.as_fd(), parts, false, false),
+            Some(connection) => connection.socket.send(parts, false, false),
             None => Ok(0),
         };
         // After the write: the other side may be at work while this copies.
@@ -374,7 +380,8 @@ impl Writer {
             ..self.frame(&stream.address, stream.packet, kind)
         };
         let ended = stream.address.ended.load(Ordering::Relaxed);
-        if !ended && stream.source.lock().direct().is_some() {
+        let direct = self.connection.as_ref().and_then(|c| c.socket.direct());
+        if !ended && direct.is_some() && stream.source.lock().direct().is_some() {
             let body = Body {
                 source: Arc::clone(&stream.source),
                 at,
@@ -462,30 +469,4 @@ impl Writer {
             kind,
         }
     }
-}
-
-/// Has the kernel take some bytes; returns how many. `more` follow at once.
-fn send_some(
-    socket: BorrowedFd<'_>,
-    parts: [&[u8]; 3],
-    wait: bool,
-    more: bool,
-) -> io::Result<usize> {
-    let parts = parts.map(IoSlice::new);
-    let mut flags = SendFlags::NOSIGNAL;
-    flags.set(SendFlags::DONTWAIT, !wait);
-    flags.set(SendFlags::MORE, more);
-    let mut control = SendAncillaryBuffer::default();
-    match sendmsg(socket, &parts, &mut control, flags).map_err(io::Error::from) {
-        Err(error) if is_passing(&error) => Ok(0),
-        sent => sent,
-    }
-}
-
-/// Whether a system call only has to be made again.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }

@@ -1,6 +1,7 @@
 //! What a worker is started with, and what it makes of what is left open.
 
 use crate::error::Error;
+use faabric_wire::tls;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -26,6 +27,10 @@ pub struct Config {
     /// How long a broken connection to another worker may take to come back before the
     /// jobs that use it fail, in milliseconds.
     pub reconnect_ms: u64,
+    /// Encrypts messages between workers, and lets only those in that prove to be of the
+    /// cluster: `certificate`, `key` and `authority` are PEM files. The certificate is for
+    /// the cluster's name. All workers of a cluster have it, or none.
+    pub tls: Option<tls::Files>,
     /// Where modules and their compiled code are kept; nowhere when not set.
     pub cache: Option<PathBuf>,
     /// Jobs may map host directories below these into their guests, and no others.
@@ -46,6 +51,7 @@ impl Default for Config {
             listen: "127.0.0.1:0".to_owned(),
             advertise: String::new(),
             reconnect_ms: 30_000,
+            tls: None,
             cache: None,
             file_roots: Vec::new(),
             memory_limit: 4 << 30,

@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::sync::atomic::AtomicU32;
 use std::thread;
 
+mod encryption;
 mod faults;
 mod jobs;
 mod outages;

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::encryption::Authority;
 use super::proxy::Proxy;
 use super::*;
 use crate::admission::{Dialler, Peer};
 use crate::fabric::{DirectDrain, DirectSource};
 use crate::frame::LENGTH;
 use crate::link::Link;
+use crate::socket::Socket;
+use crate::tls;
 use crate::writer::Address;
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::BorrowedFd;
@@ -206,9 +209,18 @@ fn poll_until(links: &JobLinks, done: &AtomicBool) {
     }
 }
 
-fn cut_while_both_send(seed: u64, most: u64, window: usize, polled: bool) {
+fn cut_while_both_send(
+    seed: u64,
+    most: u64,
+    window: usize,
+    polled: bool,
+    tls: Option<&tls::Files>,
+) {
     let count = 400;
-    let (ends, proxies, places) = apart(seed, |config| config.window = window);
+    let (ends, proxies, places) = apart(seed, |config| {
+        config.window = window;
+        config.tls = tls.cloned();
+    });
     let sides = [(0, 4), (1, 0)].map(|(side, to): (usize, u32)| {
         let links = ends[side].job(JOB, &places);
         let checker = Checker::new(2 * count);
@@ -247,22 +259,32 @@ fn cut_while_both_send(seed: u64, most: u64, window: usize, polled: bool) {
 #[test]
 fn cut_at_any_byte_packets_arrive_once_and_in_order() {
     for seed in 0..4 {
-        cut_while_both_send(seed * 1_000, 700_000, 4 << 20, false);
+        cut_while_both_send(seed * 1_000, 700_000, 4 << 20, false, None);
     }
 }
 
 #[test]
 fn cut_at_any_byte_with_little_room_to_keep() {
     for seed in 0..3 {
-        cut_while_both_send(seed * 1_000 + 7, 300_000, 40_000, false);
+        cut_while_both_send(seed * 1_000 + 7, 300_000, 40_000, false, None);
     }
 }
 
 #[test]
 fn cut_at_any_byte_while_ranks_read_and_write() {
     for seed in 0..4 {
-        cut_while_both_send(seed * 1_000 + 3, 700_000, 400_000, true);
+        cut_while_both_send(seed * 1_000 + 3, 700_000, 400_000, true, None);
     }
+}
+
+/// Encrypted, the kernel takes nothing from where it is, and records lie between.
+#[test]
+fn cut_at_any_byte_under_tls() {
+    let cluster = Authority::new().issue("faabric");
+    for (seed, polled) in [(0, false), (1_003, true), (2_003, true)] {
+        cut_while_both_send(seed, 700_000, 400_000, polled, Some(&cluster.files));
+    }
+    cut_while_both_send(7, 300_000, 40_000, false, Some(&cluster.files));
 }
 
 /// The connection breaks when all has arrived and nothing is acknowledged, and the link
@@ -277,7 +299,11 @@ fn what_only_the_next_handshake_acknowledges_counts_as_sent() {
     };
     let connect = |received| {
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let installed = link.install(&Arc::new(socket), (peer, Dialler::Here), received);
+        let installed = link.install(
+            &Arc::new(Socket::clear(socket)),
+            (peer, Dialler::Here),
+            received,
+        );
         assert!(installed.is_some());
         listener.accept().unwrap().0
     };

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::encryption::Authority;
 use super::*;
+use crate::tls;
 
 #[test]
 fn packets_of_each_sender_arrive_in_order() {
@@ -197,6 +199,16 @@ fn a_rank_waits_for_room_and_a_delivery_does_not() {
 
 #[test]
 fn floods_both_ways_with_replies_come_to_an_end() {
+    flood_both_ways(None);
+}
+
+#[test]
+fn so_do_floods_under_tls() {
+    let cluster = Authority::new().issue("faabric");
+    flood_both_ways(Some(cluster.files.clone()));
+}
+
+fn flood_both_ways(tls: Option<tls::Files>) {
     /// Answers every packet that asks for it, from the delivery thread.
     struct Echo {
         links: Arc<JobLinks>,
@@ -223,11 +235,13 @@ fn floods_both_ways_with_replies_come_to_an_end() {
     }
     let a = Endpoint::listen(Config {
         queue: 50_000,
+        tls: tls.clone(),
         ..config("a")
     })
     .unwrap();
     let b = Endpoint::listen(Config {
         queue: 50_000,
+        tls,
         ..config("b")
     })
     .unwrap();
