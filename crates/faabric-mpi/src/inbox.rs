@@ -17,6 +17,7 @@
 
 use crate::error::Result;
 use crate::matching::Envelope;
+use crate::words::{self, WORD};
 use parking_lot::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -28,7 +29,7 @@ const HEADER: usize = 3;
 /// Slots in a ring; a power of two.
 const SLOTS: u64 = 128;
 /// Bytes of data in a slot.
-pub(crate) const SHORT: usize = (WORDS - HEADER) * 8;
+pub(crate) const SHORT: usize = (WORDS - HEADER) * WORD;
 /// Bytes of data in a page, and so of the longest message that travels in the ring.
 pub(crate) const LONGEST: usize = 4096;
 /// How many pages a ring has; each is made when it is first used.
@@ -135,7 +136,7 @@ impl Inbox {
         words[1].store(envelope.space, Ordering::Relaxed);
         let (source, tag) = (envelope.source as u32, envelope.tag as u32);
         words[2].store(u64::from(source) << 32 | u64::from(tag), Ordering::Relaxed);
-        store(&words[HEADER..], data);
+        words::store(words, HEADER, data);
         words[0].store(stamp(position) | len as u64, Ordering::Release);
     }
 
@@ -145,7 +146,12 @@ impl Inbox {
     pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> Option<u64> {
         let len = len.min(SHORT);
         let position = self.claim()?;
-        self.publish(position, envelope, len, &bytes[..len.next_multiple_of(8)]);
+        self.publish(
+            position,
+            envelope,
+            len,
+            &bytes[..len.next_multiple_of(WORD)],
+        );
         Some(position)
     }
 
@@ -227,7 +233,11 @@ impl Inbox {
         let words = self.words(position);
         let done = if len <= SHORT {
             let mut bytes = [0; SHORT];
-            load(&words[HEADER..], &mut bytes[..len.next_multiple_of(8)]);
+            words::load(
+                words,
+                HEADER * WORD,
+                &mut bytes[..len.next_multiple_of(WORD)],
+            );
             read(&bytes[..len])
         } else {
             let page = words[HEADER].load(Ordering::Relaxed) as usize % PAGES;
@@ -238,22 +248,6 @@ impl Inbox {
         };
         self.head.next.store(position + 1, Ordering::Release);
         done
-    }
-}
-
-/// Stores bytes, a multiple of 8, as words.
-#[inline]
-fn store(words: &[AtomicU64], bytes: &[u8]) {
-    for (word, bytes) in words.iter().zip(bytes.as_chunks::<8>().0) {
-        word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
-    }
-}
-
-/// Loads bytes, a multiple of 8, from words.
-#[inline]
-fn load(words: &[AtomicU64], bytes: &mut [u8]) {
-    for (word, bytes) in words.iter().zip(bytes.as_chunks_mut::<8>().0) {
-        *bytes = word.load(Ordering::Relaxed).to_le_bytes();
     }
 }
 

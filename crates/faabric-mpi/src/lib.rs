@@ -66,6 +66,7 @@ mod session;
 mod spawn;
 mod status;
 mod wait;
+mod words;
 mod world;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! What it saves is half of an 8-byte message's time that is not the processor's own
 //! (`examples/latency.rs`).
 
-use crate::collective::{Collective, Reduction};
+use crate::collective::Collective;
 use crate::comm::{Comm, Context};
 use crate::completion::{NULL, SENT};
 use crate::error::{Class, Error, Result, Trap};
@@ -22,7 +22,6 @@ use crate::inbox;
 use crate::mailbox::Mailbox;
 use crate::matching::{Envelope, Pattern};
 use crate::memory::Addr;
-use crate::op::Op;
 use crate::p2p::Started;
 use crate::rank::{Buffer, Rank};
 use crate::request::{Completion, Kind, Outcome};
@@ -264,53 +263,19 @@ impl Rank {
         }
         let comm = self.active_comm(comm).ok()?;
         let local = comm.collective.team()?;
-        let longest = match call {
-            Collective::Barrier => 0,
-            Collective::Bcast { buffer, .. } => self.flat_len(buffer)?,
-            Collective::Reduce { data, .. } | Collective::Allreduce(data) => {
-                self.flat_operand(data)?
-            }
-            Collective::Allgather { send, recv } => self.flat_len(send)?.max(self.flat_len(recv)?),
-            Collective::Alltoall { send, recv } => {
-                let block = self.flat_len(send)?.max(self.flat_len(recv)?);
-                block.checked_mul(comm.size().into())?
-            }
-            _ => return None,
-        };
-        if longest > local.longest_quick() {
-            return None;
-        }
-        let turns = local.turns();
-        let ended = self.collective_local(&mut NoGuest, &comm, local, call, 0);
-        match ended {
-            Ok(done) => {
-                // Counted as the general call counts: ranks may differ in which they take.
-                comm.collective.next_tag();
-                done
-            }
-            // The job ends, or the ranks do not fit together. Every other error is one of
-            // the arguments, found before anything was done: the general call finds it
-            // again.
-            Err(error) if error.class == Class::INTERRUPTED || local.turns() != turns => {
-                comm.collective.next_tag();
-                BEGUN.set(Some(Begun::Failed(error)));
-                None
-            }
-            Err(_) => None,
-        }
+        let ended = self.collective_plain(&mut NoGuest, &comm, local, call)?;
+        // Counted as the general call counts: ranks may differ in which they take.
+        comm.collective.next_tag();
+        // The job ends, or the ranks do not fit together.
+        let failed = |error| BEGUN.set(Some(Begun::Failed(error)));
+        ended.map_err(failed).ok()
     }
 
     /// Bytes of a buffer of a predefined type.
-    fn flat_len(&self, buffer: &Buffer) -> Option<u64> {
+    #[inline]
+    pub(crate) fn flat_len(&self, buffer: &Buffer) -> Option<u64> {
         let count = u64::try_from(buffer.count).ok()?;
         self.flat_size(buffer.datatype)?.checked_mul(count)
-    }
-
-    /// Bytes of the operand of a reduction by a predefined operation.
-    fn flat_operand(&self, data: &Reduction) -> Option<u64> {
-        Op::predefined(data.op.0)?;
-        let count = u64::try_from(data.count).ok()?;
-        self.flat_size(data.datatype)?.checked_mul(count)
     }
 
     /// The communicator, the receiver's mailbox and the length of a message that can go

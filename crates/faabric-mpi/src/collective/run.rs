@@ -3,12 +3,16 @@
 //!
 //! Blocking calls run it to the end; `MPI_Test` takes it as far as it goes without
 //! waiting; a persistent request starts the same plan again and again.
+//!
+//! A message of another length than its receiver expects is an error of the program: ranks
+//! pass different amounts of data. The schedule goes on, because others wait for what this
+//! rank sends, but it sends no data any more, so that they notice too; it fails in the end.
 
 use super::reducer::Reducer;
 use super::schedule::{Local, Order, Place, Schedule, Slice, Transfer};
 use super::stream::{self, Stream};
 use crate::comm::{Comm, Context};
-use crate::error::Result;
+use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::memory::HostBuffer;
 use crate::p2p::{Data, Mode, Started};
@@ -49,7 +53,10 @@ pub(crate) struct Run {
     /// The next round to post, or the one whose transfers are under way.
     round: usize,
     posted: bool,
-    pending: Vec<Arc<Completion>>,
+    /// What is under way of this round, with the bytes that a receive expects.
+    pending: Vec<(Arc<Completion>, Option<u64>)>,
+    /// The first message of the wrong length.
+    unlike: Option<Error>,
     scratch: Stream,
     /// Packed copies of buffers that the schedule cannot use as they are.
     staged_send: Option<Staged>,
@@ -90,6 +97,7 @@ impl Run {
             round: 0,
             posted: false,
             pending: Vec::new(),
+            unlike: None,
             plan,
         })
     }
@@ -98,12 +106,13 @@ impl Run {
     pub(crate) fn progress(&mut self, rank: &Rank, guest: &mut dyn Guest) -> Result<bool> {
         while self.round < self.plan.schedule.rounds.len() {
             self.post(rank)?;
-            while let Some(completion) = self.pending.last() {
+            while let Some((completion, expected)) = self.pending.last() {
                 let Some(result) = completion.result() else {
                     return Ok(false);
                 };
+                let expected = *expected;
                 self.pending.pop();
-                result?;
+                self.ended(result, expected)?;
             }
             self.finish_round(guest)?;
         }
@@ -115,8 +124,9 @@ impl Run {
     pub(crate) fn complete(&mut self, rank: &Rank, guest: &mut dyn Guest) -> Result<()> {
         while self.round < self.plan.schedule.rounds.len() {
             self.post(rank)?;
-            while let Some(completion) = self.pending.pop() {
-                rank.wait_for(guest, || completion.result())??;
+            while let Some((completion, expected)) = self.pending.pop() {
+                let result = rank.wait_for(guest, || completion.result())?;
+                self.ended(result, expected)?;
             }
             self.finish_round(guest)?;
         }
@@ -138,30 +148,58 @@ impl Run {
         };
         for transfer in transfers {
             if let Transfer::Recv { from, data } = *transfer {
+                let expected = Some(data.len);
                 let data = self.locate(data)?;
                 let from = peer(from) as i32;
                 let started =
                     rank.start_recv(&self.comm, Context::Collective, from, self.tag, data.view())?;
-                self.started(started)?;
+                self.started(started, expected)?;
             }
         }
         for transfer in transfers {
-            if let Transfer::Send { to, data } = *transfer {
+            if let Transfer::Send { to, mut data } = *transfer {
+                if self.unlike.is_some() {
+                    data.len = 0;
+                }
                 let data = self.locate(data)?;
                 let (context, mode) = (Context::Collective, Mode::Standard);
                 let started =
                     rank.start_send(&self.comm, context, peer(to), self.tag, data.view(), mode)?;
-                self.started(started)?;
+                self.started(started, None)?;
             }
         }
         Ok(())
     }
 
-    fn started(&mut self, started: Started) -> Result<()> {
+    fn started(&mut self, started: Started, expected: Option<u64>) -> Result<()> {
         match started {
-            Started::Done(_, None) | Started::Sent(_) | Started::Buffered(_) => {}
-            Started::Done(_, Some(error)) => return Err(error),
-            Started::Pending(completion) => self.pending.push(completion),
+            Started::Sent(_) | Started::Buffered(_) => Ok(()),
+            Started::Done(outcome, None) => self.ended(Ok(outcome), expected),
+            Started::Done(_, Some(error)) => self.ended(Err(error), expected),
+            Started::Pending(completion) => {
+                self.pending.push((completion, expected));
+                Ok(())
+            }
+        }
+    }
+
+    /// A transfer has ended: a receive that expected so many bytes, or a send.
+    fn ended(&mut self, result: Result<Outcome>, expected: Option<u64>) -> Result<()> {
+        match (result, expected) {
+            (Ok(Outcome { bytes, .. }), Some(expected)) if bytes != expected => {
+                let error = Error::new(
+                    Class::TRUNCATE,
+                    format!(
+                        "the ranks of the communicator do not pass the same amount of data: \
+                         {bytes} bytes came where {expected} were expected"
+                    ),
+                );
+                self.unlike.get_or_insert(error);
+            }
+            (Err(error), Some(_)) if error.class == Class::TRUNCATE => {
+                self.unlike.get_or_insert(error);
+            }
+            (result, _) => drop(result?),
         }
         Ok(())
     }
@@ -200,6 +238,9 @@ impl Run {
 
     /// Brings a staged result home.
     fn finish(&mut self) -> Result<()> {
+        if let Some(error) = self.unlike.take() {
+            return Err(error);
+        }
         match self.staged_recv.take() {
             Some(staged) if self.plan.schedule.writes(Place::Recv) => {
                 self.plan.recv.unpack(&staged.buffer)

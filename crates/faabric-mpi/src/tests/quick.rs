@@ -171,7 +171,9 @@ fn ranks_may_differ_in_how_they_take_a_collective() {
     for size in [2, 3, 5] {
         run(size, |p| {
             for i in 0..ROUNDS {
-                p.put(8, &(p.me + i as i32).to_le_bytes());
+                // A block for each rank, all the same.
+                let mine = (p.me + i as i32).to_le_bytes();
+                p.put(8, &mine.repeat(size as usize));
                 let data = Reduction {
                     send: Addr(8),
                     recv: Addr(64),
@@ -180,25 +182,29 @@ fn ranks_may_differ_in_how_they_take_a_collective() {
                     op: OpHandle(abi::MPI_SUM),
                 };
                 let root = i as i32 % p.size;
-                let call = match i % 3 {
+                let call = match i % 6 {
                     0 => Collective::Allreduce(data),
                     1 => Collective::Bcast {
                         buffer: span(8, 4),
                         root,
                     },
+                    2 => Collective::ReduceScatterBlock(data),
+                    3 => Collective::Scan(data),
+                    4 => Collective::Exscan(data),
                     _ => Collective::Barrier,
                 };
-                let quick = !(i + p.me as usize).is_multiple_of(4);
+                let quick = !(i + p.me as usize).is_multiple_of(5);
                 if !quick || p.rank.collective_quick(WORLD, &call).is_none() {
                     p.rank.collective(&mut p.guest, WORLD, &call).unwrap();
                 }
                 let number = |bytes: Vec<u8>| i32::from_le_bytes(bytes.try_into().unwrap());
-                match i % 3 {
-                    0 => {
-                        let sum = p.size * (p.size - 1) / 2 + p.size * i as i32;
-                        assert_eq!(number(p.get(64, 4)), sum);
-                    }
+                // Of the first ranks.
+                let sum = |ranks: i32| ranks * (ranks - 1) / 2 + ranks * i as i32;
+                match i % 6 {
+                    0 | 2 => assert_eq!(number(p.get(64, 4)), sum(p.size)),
                     1 => assert_eq!(number(p.get(8, 4)), root + i as i32),
+                    3 => assert_eq!(number(p.get(64, 4)), sum(p.me + 1)),
+                    4 if p.me > 0 => assert_eq!(number(p.get(64, 4)), sum(p.me)),
                     _ => {}
                 }
             }

@@ -435,7 +435,8 @@ pub(crate) const BLOCKING: &[Import] = functions![
     ("MPI_Allreduce_c", allreduce::blocking::<i64>),
     (
         "MPI_Reduce_scatter_block",
-        reduce_scatter_block::blocking::<i32>
+        reduce_scatter_block::blocking::<i32>,
+        direct::reduce_scatter_block
     ),
     (
         "MPI_Reduce_scatter_block_c",
@@ -443,9 +444,9 @@ pub(crate) const BLOCKING: &[Import] = functions![
     ),
     ("MPI_Reduce_scatter", reduce_scatter::blocking::<i32>),
     ("MPI_Reduce_scatter_c", reduce_scatter::blocking::<i64>),
-    ("MPI_Scan", scan::blocking::<i32>),
+    ("MPI_Scan", scan::blocking::<i32>, direct::scan),
     ("MPI_Scan_c", scan::blocking::<i64>),
-    ("MPI_Exscan", exscan::blocking::<i32>),
+    ("MPI_Exscan", exscan::blocking::<i32>, direct::exscan),
     ("MPI_Exscan_c", exscan::blocking::<i64>),
     (
         "MPI_Neighbor_allgather",

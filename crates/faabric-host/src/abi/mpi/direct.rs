@@ -222,3 +222,42 @@ pub(super) fn alltoall(
     let recv = buffer(recvbuf, recvcount, recvtype);
     collective(shared, comm, &Collective::Alltoall { send, recv })
 }
+
+pub(super) fn reduce_scatter_block(
+    shared: &Shared,
+    send: u32,
+    recv: u32,
+    count: i32,
+    datatype: u32,
+    op: u32,
+    comm: u32,
+) -> Option<i32> {
+    let data = reduction(send, recv, count.into(), datatype, op);
+    collective(shared, comm, &Collective::ReduceScatterBlock(data))
+}
+
+pub(super) fn scan(
+    shared: &Shared,
+    send: u32,
+    recv: u32,
+    count: i32,
+    datatype: u32,
+    op: u32,
+    comm: u32,
+) -> Option<i32> {
+    let data = reduction(send, recv, count.into(), datatype, op);
+    collective(shared, comm, &Collective::Scan(data))
+}
+
+pub(super) fn exscan(
+    shared: &Shared,
+    send: u32,
+    recv: u32,
+    count: i32,
+    datatype: u32,
+    op: u32,
+    comm: u32,
+) -> Option<i32> {
+    let data = reduction(send, recv, count.into(), datatype, op);
+    collective(shared, comm, &Collective::Exscan(data))
+}

@@ -3,7 +3,7 @@
 use super::Local;
 use super::move_turns as moves;
 use super::share::{Flat, Form};
-use super::team::{Turn, Window};
+use super::team::{Span, Turn, Window};
 use crate::collective::algorithm::barrier;
 use crate::collective::check;
 use crate::collective::reducer::Reducer;
@@ -31,24 +31,12 @@ pub(super) struct Caller<'a> {
 
 impl Caller<'_> {
     pub(super) fn turn<'b>(&'b self, guest: &'b mut dyn Guest) -> Turn<'b> {
-        let local = self.local;
-        Turn::begin(&local.team, &local.place, local.me, self.rank, guest)
+        self.local.turn(self.rank, guest)
     }
 
     /// How `len` bytes of each member are handed over.
     pub(super) fn form(&self, len: u64) -> Form {
-        Form::of(len, self.copied())
-    }
-
-    fn copied(&self) -> u64 {
-        let team = &self.local.team;
-        if team.is_few() {
-            return self.table.local_copied;
-        }
-        // Each member keeps two contributions of this length for the team's lifetime.
-        self.table
-            .local_copied_crowded
-            .min(self.table.local_memory / (2 * team.size() as u64))
+        self.local.form(self.table, len)
     }
 
     /// A schedule among the leaders, on the bytes of `data`; for the leaders.
@@ -56,7 +44,7 @@ impl Caller<'_> {
         &self,
         guest: &mut dyn Guest,
         leaders: Vec<u32>,
-        data: Option<&Window>,
+        data: Option<Span<'_>>,
         reducer: Option<Reducer>,
         schedule: impl FnOnce(Seat) -> Schedule,
     ) -> Result<()> {
@@ -66,10 +54,10 @@ impl Caller<'_> {
             size: leaders.len() as u32,
         };
         let recv = match data {
-            Some(window) => Stream::new([Data {
-                memory: Arc::clone(&window.memory),
-                addr: window.addr,
-                count: window.len,
+            Some(span) => Stream::new([Data {
+                memory: Arc::clone(span.memory),
+                addr: span.addr,
+                count: span.len,
                 datatype: byte(),
             }])?,
             None => Stream::default(),
@@ -104,7 +92,17 @@ impl Caller<'_> {
     /// The leader lets its team go on.
     fn release(&self, guest: &mut dyn Guest, leader: usize) -> Result<()> {
         let nothing = Flat::new(self.data(Addr(0), 0, &byte()), 0)?;
-        moves::bcast(self.turn(guest), Form::Small, leader, &nothing.window)
+        moves::bcast(self.turn(guest), |_| Form::Small, leader, nothing.span())
+    }
+
+    /// What became of a step among leaders, at a leader whose team waits for a broadcast of
+    /// what came of it: if nothing did, they are told.
+    pub(super) fn lead(&self, guest: &mut dyn Guest, among: Result<()>) -> Result<()> {
+        if among.is_err() {
+            // Fails only when the job ends, which the team learns otherwise.
+            let _ = moves::give_nothing(self.turn(guest));
+        }
+        among
     }
 
     fn data(&self, addr: Addr, count: u64, datatype: &Arc<Datatype>) -> Data {
@@ -127,22 +125,20 @@ impl Caller<'_> {
         let datatype = self.rank.committed(buffer.datatype)?;
         let flat = self.flat(buffer.addr, buffer.count, &datatype)?;
         let len = flat.window.len;
-        if len == 0 {
-            return Ok(());
-        }
         let leader = if self.local.is_whole() {
             root as usize
         } else {
             let (leaders, leader) = self.local.leaders_with(root);
             if self.local.me == leader {
                 let from = self.local.worker[root as usize];
-                self.among(guest, leaders, Some(&flat.window), None, |seat| {
+                let among = self.among(guest, leaders, Some(flat.span()), None, |seat| {
                     self.table.bcast(seat, from, len)
-                })?;
+                });
+                self.lead(guest, among)?;
             }
             leader
         };
-        moves::bcast(self.turn(guest), self.form(len), leader, &flat.window)?;
+        moves::bcast(self.turn(guest), |len| self.form(len), leader, flat.span())?;
         if self.comm.rank == root {
             Ok(())
         } else {

@@ -21,21 +21,24 @@
 mod caller;
 mod move_calls;
 mod move_turns;
+mod plain;
 mod reduce_calls;
 mod reduce_turns;
 mod share;
 mod team;
 
 use super::call::Collective;
+use super::select::Thresholds;
 use crate::comm::Comm;
 use crate::error::Result;
 use crate::guest::Guest;
 use crate::rank::Rank;
 use caller::Caller;
 use parking_lot::Mutex;
+use share::Form;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use team::Team;
+use team::{Team, Turn};
 
 /// The teams of one worker's ranks.
 #[derive(Default)]
@@ -150,6 +153,23 @@ impl Local {
         })
     }
 
+    /// The caller's part in the next turn.
+    fn turn<'a>(&'a self, rank: &'a Rank, guest: &'a mut dyn Guest) -> Turn<'a> {
+        Turn::begin(&self.team, &self.place, self.me, rank, guest)
+    }
+
+    /// How `len` bytes of each member are handed over.
+    fn form(&self, table: &Thresholds, len: u64) -> Form {
+        let copied = if self.team.is_few() {
+            table.local_copied
+        } else {
+            // Each member keeps two contributions of this length for the team's lifetime.
+            let share = table.local_memory / (2 * self.team.size() as u64);
+            table.local_copied_crowded.min(share)
+        };
+        Form::of(len, copied)
+    }
+
     /// How many turns the caller has begun.
     pub(crate) fn turns(&self) -> u32 {
         self.place.turns()
@@ -158,11 +178,6 @@ impl Local {
     /// Are all ranks of the communicator here?
     pub(super) fn is_whole(&self) -> bool {
         self.leaders.len() == 1
-    }
-
-    /// Bytes of a contribution that lies beside the stamp, the quickest form.
-    pub(crate) fn longest_quick(&self) -> u64 {
-        team::SMALL as u64
     }
 
     /// The leaders when `root` leads its worker, and the index of the caller's leader

@@ -67,18 +67,18 @@ impl Caller<'_> {
         }
         if !is_root {
             let own = self.run(&send, 1)?;
-            moves::gather(self.turn(guest), form, root as usize, &own.window, None)?;
+            moves::gather(self.turn(guest), form, root as usize, own.span(), None)?;
             return Ok(Some(()));
         }
         let own = self.own(&send, &recv, len, root)?;
         let all = self.run(&recv, self.comm.size())?;
-        let own = own.map_or_else(|| all.block(root, len), |own| own.window);
+        let place = || all.block(root, len);
         moves::gather(
             self.turn(guest),
             form,
             root as usize,
-            &own,
-            Some(&all.window),
+            own.as_ref().map_or_else(place, Flat::span),
+            Some(all.span()),
         )?;
         all.bring_home()?;
         Ok(Some(()))
@@ -117,10 +117,7 @@ impl Caller<'_> {
         } else {
             Some(self.run(&recv, 1)?)
         };
-        let (from, to) = (
-            all.as_ref().map(|all| &all.window),
-            own.as_ref().map(|own| &own.window),
-        );
+        let (from, to) = (all.as_ref().map(Flat::span), own.as_ref().map(Flat::span));
         moves::scatter(self.turn(guest), form, root as usize, len, from, to)?;
         own.map_or(Ok(()), |own| own.bring_home())?;
         Ok(Some(()))
@@ -139,12 +136,12 @@ impl Caller<'_> {
         }
         let all = self.run(&recv, self.comm.size())?;
         let in_place = own.is_none();
-        let own = own.map_or_else(|| all.block(self.comm.rank, len), |own| own.window);
+        let place = || all.block(self.comm.rank, len);
         moves::allgather(
             self.turn(guest),
             self.form(len),
-            &own,
-            &all.window,
+            own.as_ref().map_or_else(place, Flat::span),
+            all.span(),
             in_place,
         )?;
         all.bring_home()
@@ -171,7 +168,7 @@ impl Caller<'_> {
         }
         let recvs = self.run(&recv, size)?;
         let from = sends.as_ref().unwrap_or(&recvs);
-        moves::alltoall(self.turn(guest), form, &from.window, &recvs.window, len)?;
+        moves::alltoall(self.turn(guest), form, from.span(), recvs.span(), len)?;
         recvs.bring_home()?;
         Ok(Some(()))
     }

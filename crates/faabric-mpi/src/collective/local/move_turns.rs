@@ -1,13 +1,13 @@
 //! Collectives within a team that move data and compute nothing.
 
 use super::reduce_turns::leave_shown;
-use super::share::Form;
-use super::team::{Turn, Window};
+use super::share::{Form, unlike};
+use super::team::{Span, Turn};
 use crate::error::Result;
 
 /// All wait for all.
 pub(super) fn barrier(mut turn: Turn<'_>) -> Result<()> {
-    turn.claim(false)?;
+    turn.claim(Form::Small)?;
     turn.arrive();
     turn.await_all()?;
     turn.end(true);
@@ -17,7 +17,7 @@ pub(super) fn barrier(mut turn: Turn<'_>) -> Result<()> {
 /// All arrive; only `root` waits for it.
 pub(super) fn assemble(mut turn: Turn<'_>, root: usize) -> Result<()> {
     let waits = turn.me == root;
-    turn.claim(false)?;
+    turn.claim(Form::Small)?;
     turn.arrive();
     if waits {
         turn.await_all()?;
@@ -26,27 +26,56 @@ pub(super) fn assemble(mut turn: Turn<'_>, root: usize) -> Result<()> {
     Ok(())
 }
 
-/// The root's data to all. Unless the data is shown, the root goes on at once.
-pub(super) fn bcast(mut turn: Turn<'_>, form: Form, root: usize, data: &Window) -> Result<()> {
-    let is_root = turn.me == root;
-    if is_root || form == Form::Shown {
-        turn.claim(form.is_big())?;
-    }
-    if is_root {
+/// What a root offers that has got no data itself: no length.
+const NOTHING: u64 = u64::MAX;
+
+/// The root's data to all. Unless the data is shown, the root goes on at once. `form_of`
+/// gives the form for a length: a member that expects another length than the root's does
+/// what the root counts on, and then fails.
+pub(super) fn bcast(
+    mut turn: Turn<'_>,
+    form_of: impl Fn(u64) -> Form,
+    root: usize,
+    data: Span<'_>,
+) -> Result<()> {
+    if turn.me == root {
+        let form = form_of(data.len);
+        turn.claim(form)?;
         turn.offer(form, data, None)?;
         turn.stamp();
-    } else {
-        turn.await_member(root)?;
-        turn.take(form, root, 0, data.len, data, 0)?;
-    }
-    if form == Form::Shown {
-        turn.arrive();
-        if is_root {
+        if form == Form::Shown {
+            turn.arrive();
             turn.await_all()?;
             turn.withdraw();
         }
+        turn.end(form == Form::Shown);
+        return Ok(());
     }
-    turn.end(is_root && form == Form::Shown);
+    turn.await_member(root)?;
+    let offered = turn.offered(root);
+    if offered == NOTHING {
+        turn.end(false);
+        return Err(unlike());
+    }
+    let form = form_of(offered);
+    let taken = match offered == data.len {
+        true => turn.take(form, root, 0, offered, data, 0),
+        false => Err(unlike()),
+    };
+    if form == Form::Shown {
+        turn.claim(form)?;
+        turn.arrive();
+    }
+    turn.end(false);
+    taken
+}
+
+/// Instead of [`bcast`], at a root that has no data to give: the others fail.
+pub(super) fn give_nothing(mut turn: Turn<'_>) -> Result<()> {
+    turn.claim(Form::Small)?;
+    turn.set_offered(NOTHING);
+    turn.stamp();
+    turn.end(false);
     Ok(())
 }
 
@@ -55,11 +84,11 @@ pub(super) fn gather(
     mut turn: Turn<'_>,
     form: Form,
     root: usize,
-    own: &Window,
-    all: Option<&Window>,
+    own: Span<'_>,
+    all: Option<Span<'_>>,
 ) -> Result<()> {
     let size = turn.team.size();
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, own, None)?;
     turn.arrive();
     let Some(all) = all.filter(|_| turn.me == root) else {
@@ -80,11 +109,11 @@ pub(super) fn scatter(
     form: Form,
     root: usize,
     len: u64,
-    all: Option<&Window>,
-    own: Option<&Window>,
+    all: Option<Span<'_>>,
+    own: Option<Span<'_>>,
 ) -> Result<()> {
     if let Some(all) = all {
-        turn.claim(form.is_big())?;
+        turn.claim(form)?;
         turn.offer(form, all, None)?;
         turn.stamp();
     } else {
@@ -101,12 +130,12 @@ pub(super) fn scatter(
 pub(super) fn allgather(
     mut turn: Turn<'_>,
     form: Form,
-    own: &Window,
-    all: &Window,
+    own: Span<'_>,
+    all: Span<'_>,
     in_place: bool,
 ) -> Result<()> {
     let (size, me, len) = (turn.team.size(), turn.me, own.len);
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, own, None)?;
     turn.arrive();
     turn.await_all()?;
@@ -124,12 +153,12 @@ pub(super) fn allgather(
 pub(super) fn alltoall(
     mut turn: Turn<'_>,
     form: Form,
-    sends: &Window,
-    recvs: &Window,
+    sends: Span<'_>,
+    recvs: Span<'_>,
     len: u64,
 ) -> Result<()> {
     let (size, me) = (turn.team.size(), turn.me);
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, sends, None)?;
     turn.arrive();
     turn.await_all()?;

@@ -75,8 +75,8 @@ impl Caller<'_> {
                 self.turn(guest),
                 self.form(len),
                 op,
-                &input.window,
-                &target.window,
+                input.span(),
+                target.span(),
                 to,
             )?;
         } else {
@@ -114,12 +114,13 @@ impl Caller<'_> {
         };
         let target = spare
             .as_ref()
-            .unwrap_or_else(|| &output.unwrap_or(input).window);
+            .unwrap_or_else(|| &output.unwrap_or(input).window)
+            .span();
         reduction::reduce(
             self.turn(guest),
             self.form(len),
             op,
-            &input.window,
+            input.span(),
             target,
             To::One(leader),
         )?;
@@ -133,21 +134,20 @@ impl Caller<'_> {
                 input: Place::Recv,
             };
             let home = root.map(|root| self.local.worker[root as usize]);
-            self.among(
-                guest,
-                leaders,
-                Some(target),
-                Some(reducer),
-                |seat| match home {
-                    Some(root) => self.table.reduce(seat, root, operands),
-                    None => self.table.allreduce(seat, operands),
-                },
-            )?;
+            let schedule = |seat| match home {
+                Some(root) => self.table.reduce(seat, root, operands),
+                None => self.table.allreduce(seat, operands),
+            };
+            let among = self.among(guest, leaders, Some(target), Some(reducer), schedule);
+            match root {
+                Some(_) => among?,
+                None => self.lead(guest, among)?,
+            }
         }
         if root.is_some() {
             return Ok(());
         }
-        moves::bcast(self.turn(guest), self.form(len), 0, target)
+        moves::bcast(self.turn(guest), |len| self.form(len), 0, target)
     }
 
     pub(super) fn reduce_scatter(
@@ -180,15 +180,7 @@ impl Caller<'_> {
         let target = output.as_ref().unwrap_or(&input);
         let (form, range) = (self.form(blocks.total()), blocks.range(self.comm.rank));
         let turn = self.turn(guest);
-        reduction::reduce_scatter(
-            turn,
-            form,
-            op,
-            &input.window,
-            range,
-            &target.window,
-            in_place,
-        )?;
+        reduction::reduce_scatter(turn, form, op, input.span(), range, target.span(), in_place)?;
         target.bring_home()?;
         Ok(Some(()))
     }
@@ -227,8 +219,8 @@ impl Caller<'_> {
             self.turn(guest),
             form,
             op,
-            &input.window,
-            &target.window,
+            input.span(),
+            target.span(),
             inclusive,
         )?;
         target.bring_home()?;

@@ -1,7 +1,7 @@
 //! Reductions within a team.
 
 use super::share::Form;
-use super::team::{Turn, Window};
+use super::team::{Span, Turn, Window};
 use crate::collective::schedule::Blocks;
 use crate::error::Result;
 use crate::memory::{Addr, HostBuffer};
@@ -38,8 +38,8 @@ pub(super) fn reduce(
     mut turn: Turn<'_>,
     form: Form,
     op: Operation,
-    input: &Window,
-    output: &Window,
+    input: Span<'_>,
+    output: Span<'_>,
     to: To,
 ) -> Result<()> {
     if form == Form::Shown {
@@ -47,7 +47,7 @@ pub(super) fn reduce(
     }
     let (team, me, len) = (turn.team, turn.me, input.len);
     let receives = to.includes(me);
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, input, None)?;
     if team.is_few() {
         turn.arrive();
@@ -63,7 +63,7 @@ pub(super) fn reduce(
             )?;
         }
     } else {
-        if turn.climb(|left, right| turn.merge(form, op.kernel, len, left, right))? {
+        if turn.climb(|left, right| turn.merge(form, op, len, left, right))? {
             turn.set_complete();
         }
         if receives {
@@ -82,12 +82,12 @@ pub(super) fn reduce(
 fn reduce_shown(
     mut turn: Turn<'_>,
     op: Operation,
-    input: &Window,
-    output: &Window,
+    input: Span<'_>,
+    output: Span<'_>,
     to: To,
 ) -> Result<()> {
     let (team, me) = (turn.team, turn.me);
-    turn.claim(true)?;
+    turn.claim(Form::Shown)?;
     turn.offer(Form::Shown, input, to.includes(me).then_some(output))?;
     turn.arrive();
     turn.await_all()?;
@@ -112,7 +112,7 @@ fn reduce_shown(
         |at, bytes| {
             targets
                 .iter()
-                .try_for_each(|target| target.write(mine.start + at, bytes))
+                .try_for_each(|target| target.span().write(mine.start + at, bytes))
         },
     )?;
     leave_shown(turn)
@@ -122,7 +122,7 @@ fn reduce_shown(
 /// before all have finished.
 pub(super) fn leave_shown(turn: Turn<'_>) -> Result<()> {
     let mut last = turn.next();
-    last.claim(false)?;
+    last.claim(Form::Small)?;
     last.arrive();
     last.await_all()?;
     last.withdraw_previous();
@@ -135,13 +135,13 @@ pub(super) fn reduce_scatter(
     mut turn: Turn<'_>,
     form: Form,
     op: Operation,
-    input: &Window,
+    input: Span<'_>,
     own: Range<u64>,
-    output: &Window,
+    output: Span<'_>,
     in_place: bool,
 ) -> Result<()> {
     let team = turn.team;
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, input, None)?;
     turn.arrive();
     turn.await_all()?;
@@ -168,10 +168,10 @@ pub(super) fn reduce_scatter(
         len,
     };
     turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
-        result.write(at, bytes)
+        result.span().write(at, bytes)
     })?;
     leave_shown(turn)?;
-    result.copy_to(0, len, output, 0)
+    result.span().copy_to(0, len, output, 0)
 }
 
 /// Scan and Exscan, for contributions that are copied: each member combines what is
@@ -180,12 +180,12 @@ pub(super) fn scan(
     mut turn: Turn<'_>,
     form: Form,
     op: Operation,
-    input: &Window,
-    output: &Window,
+    input: Span<'_>,
+    output: Span<'_>,
     inclusive: bool,
 ) -> Result<()> {
     let members = 0..turn.me + usize::from(inclusive);
-    turn.claim(form.is_big())?;
+    turn.claim(form)?;
     turn.offer(form, input, None)?;
     turn.arrive();
     turn.await_all()?;

@@ -1,21 +1,27 @@
 //! What members give each other in a turn, and how they take it.
 
-use super::team::{SMALL, Turn, Window};
+use super::reduce_turns::Operation;
+use super::team::{PAGE, SMALL, Span, Turn, Window};
 use crate::error::{Class, Error, Result};
 use crate::memory::{self, Addr, HostBuffer};
 use crate::op::Kernel;
 use crate::p2p::Data;
+use crate::words::{self, WORD};
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes combined at a time: both operands stay in the first-level cache.
 const PIECE: usize = 4096;
+/// Bytes copied into or out of a page at a time: clearing a buffer takes time too.
+const PART: usize = 512;
 
 /// How a contribution is handed over. All members choose the same, by its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// Beside the stamp.
     Small,
+    /// Copied into a page of the team's memory.
+    Paged,
     /// Copied into the team's memory: the giver can go on at once.
     Copied,
     /// Left in the giver's memory, where the others read it: it must wait for them.
@@ -27,18 +33,13 @@ impl Form {
     pub(super) fn of(len: u64, copied: u64) -> Form {
         if len <= SMALL as u64 {
             Form::Small
+        } else if len <= copied.min(PAGE as u64) {
+            Form::Paged
         } else if len <= copied {
             Form::Copied
         } else {
             Form::Shown
         }
-    }
-}
-
-impl Form {
-    /// Does it need more than a cell?
-    pub(super) fn is_big(self) -> bool {
-        self != Form::Small
     }
 }
 
@@ -85,10 +86,15 @@ impl Flat {
         })
     }
 
+    /// All of it.
+    pub(super) fn span(&self) -> Span<'_> {
+        self.window.span()
+    }
+
     /// Block `index` of blocks of `len` bytes.
-    pub(super) fn block(&self, index: u32, len: u64) -> Window {
+    pub(super) fn block(&self, index: u32, len: u64) -> Span<'_> {
         let at = u64::from(index) * len;
-        self.window.part(at..at + len)
+        self.span().part(at..at + len)
     }
 
     /// Brings a result to where the caller wants it.
@@ -103,26 +109,21 @@ impl Flat {
     }
 }
 
-impl Window {
-    /// The bytes `range` of this window.
-    pub(super) fn part(&self, range: Range<u64>) -> Window {
-        Window {
-            memory: Arc::clone(&self.memory),
+impl Span<'_> {
+    /// The bytes `range` of it.
+    pub(super) fn part(self, range: Range<u64>) -> Self {
+        Self {
             addr: Addr(self.addr.0 + range.start),
             len: range.end - range.start,
+            ..self
         }
     }
 }
 
-/// The bytes of a contribution.
-fn part(offset: u64, len: u64) -> Range<usize> {
-    offset as usize..(offset + len) as usize
-}
-
-/// Members that pass different lengths choose different forms, and find less of each
-/// other's data than they should.
+/// Members that pass different lengths find less of each other's data than they should,
+/// or elsewhere.
 #[cold]
-fn unlike() -> Error {
+pub(super) fn unlike() -> Error {
     Error::new(
         Class::TRUNCATE,
         "the ranks of the communicator do not pass the same amount of data",
@@ -132,16 +133,17 @@ fn unlike() -> Error {
 impl Turn<'_> {
     /// Puts the caller's contribution into its cell. `result` is where it wants what
     /// the others make of it, when they write it there.
-    pub(super) fn offer(&self, form: Form, input: &Window, result: Option<&Window>) -> Result<()> {
+    #[inline]
+    pub(super) fn offer(
+        &self,
+        form: Form,
+        input: Span<'_>,
+        result: Option<Span<'_>>,
+    ) -> Result<()> {
+        self.set_offered(input.len);
         match form {
-            Form::Small => {
-                let mut bytes = [0; SMALL];
-                let bytes = &mut bytes[..input.len as usize];
-                if !bytes.is_empty() {
-                    input.read(0, bytes)?;
-                }
-                self.put_small(self.me, bytes);
-            }
+            Form::Small => self.put::<SMALL>(form, input)?,
+            Form::Paged => self.put::<PART>(form, input)?,
             Form::Copied => {
                 let mut big = self.big(self.me).write();
                 big.bytes.resize(input.len as usize, 0);
@@ -149,9 +151,44 @@ impl Turn<'_> {
             }
             Form::Shown => {
                 let mut big = self.big(self.me).write();
-                big.send = Some(input.clone());
-                big.recv = result.cloned();
+                big.send = Some(input.to_window());
+                big.recv = result.map(Span::to_window);
             }
+        }
+        Ok(())
+    }
+
+    /// Puts the caller's contribution beside its stamp, or into its page, by way of
+    /// `BYTES` on the stack.
+    #[inline]
+    fn put<const BYTES: usize>(&self, form: Form, input: Span<'_>) -> Result<()> {
+        let (words, mut bytes) = (self.words(form, self.me), [0; BYTES]);
+        let (mut at, len) = (0, input.len as usize);
+        while at < len {
+            let bytes = &mut bytes[..BYTES.min(len - at)];
+            input.read(at as u64, bytes)?;
+            words::store(words, at / WORD, bytes);
+            at += bytes.len();
+        }
+        Ok(())
+    }
+
+    /// The same in the other direction, from a member's contribution.
+    #[inline]
+    fn get<const BYTES: usize>(
+        &self,
+        (form, member): (Form, usize),
+        part: Range<usize>,
+        to: Span<'_>,
+        to_offset: u64,
+    ) -> Result<()> {
+        let words = self.words(form, member);
+        let (mut bytes, mut at) = ([0; BYTES], part.start);
+        while at < part.end {
+            let bytes = &mut bytes[..BYTES.min(part.end - at)];
+            words::load(words, at, bytes);
+            to.write(to_offset + (at - part.start) as u64, bytes)?;
+            at += bytes.len();
         }
         Ok(())
     }
@@ -163,6 +200,21 @@ impl Turn<'_> {
         big.recv = None;
     }
 
+    /// The `len` bytes at `offset` of a member's contribution, which must have them.
+    #[inline]
+    fn part_of(&self, form: Form, member: usize, offset: u64, len: u64) -> Result<Range<usize>> {
+        let (end, offered) = (offset + len, self.offered(member));
+        let room = match form {
+            Form::Small => SMALL as u64,
+            Form::Paged => PAGE as u64,
+            Form::Copied | Form::Shown => u64::MAX,
+        };
+        if end > offered.min(room) {
+            return Err(unlike());
+        }
+        Ok(offset as usize..end as usize)
+    }
+
     /// Reads bytes at `offset` of a member's contribution.
     pub(super) fn fetch(
         &self,
@@ -171,12 +223,10 @@ impl Turn<'_> {
         offset: u64,
         out: &mut [u8],
     ) -> Result<()> {
-        let part = part(offset, out.len() as u64);
+        let part = self.part_of(form, member, offset, out.len() as u64)?;
         match form {
-            Form::Small => {
-                let mut bytes = [0; SMALL];
-                self.small(member, bytes.get_mut(..part.end).ok_or_else(unlike)?);
-                out.copy_from_slice(&bytes[part]);
+            Form::Small | Form::Paged => {
+                words::load(self.words(form, member), part.start, out);
             }
             Form::Copied => {
                 let big = self.big(member).read();
@@ -184,7 +234,7 @@ impl Turn<'_> {
             }
             Form::Shown => {
                 if let Some(window) = &self.big(member).read().send {
-                    window.read(offset, out)?;
+                    window.span().read(offset, out)?;
                 }
             }
         }
@@ -192,33 +242,30 @@ impl Turn<'_> {
     }
 
     /// Copies `len` bytes at `offset` of a member's contribution to the caller's `to`.
+    #[inline]
     pub(super) fn take(
         &self,
         form: Form,
         member: usize,
         offset: u64,
         len: u64,
-        to: &Window,
+        to: Span<'_>,
         to_offset: u64,
     ) -> Result<()> {
         if len == 0 {
             return Ok(());
         }
+        let part = self.part_of(form, member, offset, len)?;
         match form {
-            Form::Small => {
-                let part = part(offset, len);
-                let mut bytes = [0; SMALL];
-                let bytes = bytes.get_mut(..part.end).ok_or_else(unlike)?;
-                self.small(member, bytes);
-                to.write(to_offset, &bytes[part])
-            }
+            Form::Small => self.get::<SMALL>((form, member), part, to, to_offset),
+            Form::Paged => self.get::<PART>((form, member), part, to, to_offset),
             Form::Copied => {
                 let big = self.big(member).read();
-                let bytes = big.bytes.get(part(offset, len));
+                let bytes = big.bytes.get(part);
                 to.write(to_offset, bytes.ok_or_else(unlike)?)
             }
             Form::Shown => match &self.big(member).read().send {
-                Some(window) => window.copy_to(offset, len, to, to_offset),
+                Some(window) => window.span().copy_to(offset, len, to, to_offset),
                 None => Ok(()),
             },
         }
@@ -226,6 +273,7 @@ impl Turn<'_> {
 
     /// Combines the bytes `range` of the contributions of `members`, in their order,
     /// and hands the result to `put` piece by piece, with its offset in the range.
+    #[inline]
     pub(super) fn combine(
         &self,
         form: Form,
@@ -235,19 +283,30 @@ impl Turn<'_> {
         range: Range<u64>,
         put: impl FnMut(u64, &[u8]) -> Result<()>,
     ) -> Result<()> {
-        // Small buffers are cheaper to clear than large ones are to fill.
-        if range.end - range.start <= SMALL as u64 {
-            self.combine_by::<SMALL>(form, kernel, unit, members, range, put)
-        } else {
-            self.combine_by::<PIECE>(form, kernel, unit, members, range, put)
+        let what = (form, kernel, unit);
+        match form {
+            Form::Small => self.combine_by::<SMALL>(what, members, range, put),
+            Form::Paged => self.combine_by::<PART>(what, members, range, put),
+            Form::Copied | Form::Shown => self.combine_long(what, members, range, put),
         }
     }
 
+    // Not inlined: its buffers would be on the stack of short operations too.
+    #[inline(never)]
+    fn combine_long(
+        &self,
+        what: (Form, Kernel, usize),
+        members: Range<usize>,
+        range: Range<u64>,
+        put: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.combine_by::<PIECE>(what, members, range, put)
+    }
+
+    #[inline]
     fn combine_by<const BYTES: usize>(
         &self,
-        form: Form,
-        kernel: Kernel,
-        unit: usize,
+        (form, kernel, unit): (Form, Kernel, usize),
         members: Range<usize>,
         range: Range<u64>,
         mut put: impl FnMut(u64, &[u8]) -> Result<()>,
@@ -274,18 +333,26 @@ impl Turn<'_> {
     pub(super) fn merge(
         &self,
         form: Form,
-        kernel: Kernel,
+        Operation { kernel, unit }: Operation,
         len: u64,
         left: usize,
         right: usize,
     ) -> Result<()> {
-        if form == Form::Small {
-            let (mut acc, mut operand) = ([0; SMALL], [0; SMALL]);
-            let (acc, operand) = (&mut acc[..len as usize], &mut operand[..len as usize]);
-            self.small(left, acc);
-            self.small(right, operand);
-            kernel(acc, operand);
-            self.put_small(left, acc);
+        if matches!(form, Form::Small | Form::Paged) {
+            let (left, right) = (self.words(form, left), self.words(form, right));
+            let (mut acc, mut operand) = ([0; PART], [0; PART]);
+            // Whole values, in whole words.
+            let step = PART - PART % (unit * WORD);
+            let (mut at, len) = (0, len as usize);
+            while at < len {
+                let n = step.min(len - at);
+                let (acc, operand) = (&mut acc[..n], &mut operand[..n]);
+                words::load(left, at, acc);
+                words::load(right, at, operand);
+                kernel(acc, operand);
+                words::store(left, at / WORD, acc);
+                at += n;
+            }
         } else {
             // Left before right: all who lock two go up the tree in this order.
             let mut left = self.big(left).write();

@@ -1,45 +1,55 @@
 //! The ranks of one communicator on one worker, and the memory they meet in.
 //!
 //! ```text
-//!              cell 0 ... 7                     big 0, 1
-//! member 0   [turn | small data] ...          [copy or window] ...    done
-//! member 1   [turn | small data] ...          [copy or window] ...    done
+//!              cell 0, 1, 2 ...              page 0, 1   big 0, 1
+//! member 0   [turn, length | small data] ...  [data] ...  [copy or window] ...    done
+//! member 1   [turn, length | small data] ...  [data] ...  [copy or window] ...    done
 //!   ...
-//! team       arrived, tree, complete ...                              bell
+//! team       arrived, tree, complete ...                                      bell
 //! ```
 //! Collectives of the team are numbered: operation `t` is a *turn*, the same number on
-//! every member, and uses cell `t % 8`. A member puts its contribution into its own
+//! every member, and uses cell `t % cells`. A member puts its contribution into its own
 //! cell, stamps the cell with the turn, and reads others' once they are stamped. What
-//! does not fit into a cell lies in big `t % 2`.
+//! does not fit into a cell lies in page or big `t % 2`. Cells and pages have no lock.
 //!
-//! Invariant: a member writes a cell (a big) in turn `t` only when every member is done
-//! with the last turn that used it, `t - 8` (`t - 2`). After a turn in which all wait
+//! Invariant: a member writes a cell (a page, a big) in turn `t` only when every member is done
+//! with the last turn that used it, `t - cells` (`t - 2`). After a turn in which all wait
 //! for all this is known without looking; otherwise the members' `done` is looked at.
-//! So the root of broadcasts is up to eight of them ahead of its slowest receiver.
+//! So the root of broadcasts is up to [`MOST_CELLS`] of them ahead of its slowest
+//! receiver: with more members than cores that is how often they must change places.
 //!
 //! Two ways to learn that all have arrived: with a core for each member, everyone
 //! looks at everyone's stamp (no shared counter: one cache line a pair moves); with
 //! more members than cores the last to arrive says so, and rings the bell once.
 
+use super::share::Form;
 use crate::error::Result;
 use crate::guest::Guest;
 use crate::memory::{Addr, Memory};
 use crate::rank::Rank;
 use crate::wait::Doorbell;
+use crate::words::WORD;
 use parking_lot::RwLock;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes that lie beside the stamp: one cache line moves both, or two neighbours.
-pub(super) const SMALL: usize = WORDS * 8;
-const WORDS: usize = 15;
+pub(super) const SMALL: usize = WORDS * WORD;
+const WORDS: usize = 14;
+
+/// Bytes of a page: what is worth copying twice, rather than taking a lock that moves
+/// between the cores.
+pub(super) const PAGE: usize = 2048;
 
 /// The most members that look at each other's stamps.
 const FEW: usize = 8;
 
-/// Turns that use different cells.
-const CELLS: usize = 8;
-/// Turns that use different bigs.
+/// Turns that use different cells, at the most and at the least; powers of two.
+const MOST_CELLS: usize = 32;
+const LEAST_CELLS: usize = 8;
+/// A team has so many cells of all members together, as far as these bounds allow.
+const ALL_CELLS: usize = 1024;
+/// Turns that use different pages or bigs.
 const BIGS: usize = 2;
 
 /// How often a member looks for the others' stamps before it makes sure that none of
@@ -47,7 +57,15 @@ const BIGS: usize = 2;
 /// looks need not wait for.
 const FIRST_LOOKS: u32 = 64;
 
-/// One run of bytes in a member's memory, shown to the others for a turn.
+/// One run of bytes in a member's memory.
+#[derive(Clone, Copy)]
+pub(super) struct Span<'a> {
+    pub(super) memory: &'a Arc<dyn Memory>,
+    pub(super) addr: Addr,
+    pub(super) len: u64,
+}
+
+/// The same, kept: shown to the others for a turn.
 #[derive(Clone)]
 pub(super) struct Window {
     pub(super) memory: Arc<dyn Memory>,
@@ -56,6 +74,24 @@ pub(super) struct Window {
 }
 
 impl Window {
+    pub(super) fn span(&self) -> Span<'_> {
+        Span {
+            memory: &self.memory,
+            addr: self.addr,
+            len: self.len,
+        }
+    }
+}
+
+impl Span<'_> {
+    pub(super) fn to_window(self) -> Window {
+        Window {
+            memory: Arc::clone(self.memory),
+            addr: self.addr,
+            len: self.len,
+        }
+    }
+
     pub(super) fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
         Ok(self.memory.read(Addr(self.addr.0 + offset), out)?)
     }
@@ -65,9 +101,15 @@ impl Window {
     }
 
     /// One copy of `len` bytes to another window.
-    pub(super) fn copy_to(&self, offset: u64, len: u64, to: &Window, to_offset: u64) -> Result<()> {
+    pub(super) fn copy_to(
+        &self,
+        offset: u64,
+        len: u64,
+        to: Span<'_>,
+        to_offset: u64,
+    ) -> Result<()> {
         let (at, to_at) = (Addr(self.addr.0 + offset), Addr(to.addr.0 + to_offset));
-        Ok(self.memory.copy_to(at, len, &*to.memory, to_at)?)
+        Ok(self.memory.copy_to(at, len, &**to.memory, to_at)?)
     }
 }
 
@@ -86,6 +128,8 @@ pub(super) struct Big {
 #[repr(align(128))]
 struct Cell {
     turn: AtomicU32,
+    /// Bytes of the contribution, wherever it lies.
+    offered: AtomicU64,
     small: [AtomicU64; WORDS],
 }
 
@@ -94,9 +138,10 @@ struct Cell {
 #[repr(align(128))]
 struct Line(AtomicU32);
 
-#[derive(Default)]
 struct Member {
-    cells: [Cell; CELLS],
+    cells: Box<[Cell]>,
+    /// Made when they are first used.
+    pages: [OnceLock<Box<[AtomicU64]>>; BIGS],
     big: [RwLock<Big>; BIGS],
     done: Line,
 }
@@ -115,7 +160,8 @@ struct Crowd {
 /// The members of a communicator on one worker.
 pub(crate) struct Team {
     members: Box<[Member]>,
-    crowds: [Crowd; CELLS],
+    /// One for each cell of a member.
+    crowds: Box<[Crowd]>,
     bell: Doorbell,
     /// Members that wait at their own mailbox, because they have other operations
     /// under way.
@@ -135,6 +181,7 @@ impl Team {
     /// The team of these world ranks, which share `cores`.
     pub(super) fn new(ranks: Vec<u32>, cores: u32) -> Team {
         let size = ranks.len();
+        let cells = (ALL_CELLS / size.next_power_of_two()).clamp(LEAST_CELLS, MOST_CELLS);
         let nodes = || {
             (0..size.next_power_of_two())
                 .map(|_| AtomicU32::new(0))
@@ -144,9 +191,15 @@ impl Team {
             tree: nodes(),
             ..Crowd::default()
         };
+        let member = || Member {
+            cells: (0..cells).map(|_| Cell::default()).collect(),
+            pages: Default::default(),
+            big: Default::default(),
+            done: Line::default(),
+        };
         Team {
-            members: (0..size).map(|_| Member::default()).collect(),
-            crowds: std::array::from_fn(|_| crowd()),
+            members: (0..size).map(|_| member()).collect(),
+            crowds: (0..cells).map(|_| crowd()).collect(),
             bell: Doorbell::default(),
             elsewhere: AtomicU32::new(0),
             ranks: ranks.into(),
@@ -156,6 +209,11 @@ impl Team {
 
     pub(super) fn size(&self) -> usize {
         self.members.len()
+    }
+
+    /// Which of a member's cells a turn uses.
+    fn cell_of(&self, turn: u32) -> usize {
+        turn as usize & (self.crowds.len() - 1)
     }
 
     /// Everyone looks at everyone, rather than the last to arrive telling all.
@@ -222,8 +280,8 @@ pub(super) struct Turn<'a> {
     pub(super) me: usize,
     place: &'a Place,
     turn: u32,
-    /// Contributions of this turn are long, and what is done with them takes time.
-    big: bool,
+    /// What is done with the contributions of this turn takes time.
+    long: bool,
     /// The caller's stamp is set, but nobody who may sleep was woken yet.
     unrung: bool,
 }
@@ -246,7 +304,7 @@ impl<'a> Turn<'a> {
             me,
             place,
             turn,
-            big: false,
+            long: false,
             unrung: false,
         }
     }
@@ -264,11 +322,11 @@ impl<'a> Turn<'a> {
     }
 
     fn cell(&self, member: usize) -> &'a Cell {
-        &self.team.members[member].cells[self.turn as usize % CELLS]
+        &self.team.members[member].cells[self.team.cell_of(self.turn)]
     }
 
     fn crowd(&self) -> &'a Crowd {
-        &self.team.crowds[self.turn as usize % CELLS]
+        &self.team.crowds[self.team.cell_of(self.turn)]
     }
 
     /// What does not fit into the cell of a member.
@@ -276,13 +334,15 @@ impl<'a> Turn<'a> {
         &self.team.members[member].big[self.turn as usize % BIGS]
     }
 
-    /// Waits until the caller's cell is free, and its big if it uses that. To be called
-    /// before anything is put there, and before the caller arrives.
-    pub(super) fn claim(&mut self, big: bool) -> Result<()> {
-        self.big = big;
-        let free = self
-            .turn
-            .wrapping_sub(if big { BIGS } else { CELLS } as u32);
+    /// Waits until the caller's cell is free, and its page or big if `form` uses that. To
+    /// be called before anything is put there, and before the caller arrives.
+    pub(super) fn claim(&mut self, form: Form) -> Result<()> {
+        self.long = matches!(form, Form::Copied | Form::Shown);
+        let depth = match form {
+            Form::Small => self.team.crowds.len(),
+            Form::Paged | Form::Copied | Form::Shown => BIGS,
+        };
+        let free = self.turn.wrapping_sub(depth as u32);
         if reached(self.place.safe.load(Ordering::Relaxed), free) {
             return Ok(());
         }
@@ -297,8 +357,8 @@ impl<'a> Turn<'a> {
             let behind = done.map(|done| (turn.wrapping_sub(done) as i32).max(0));
             behind.max().unwrap_or(0) as u32
         };
-        let (turn, depth) = (self.turn, self.turn.wrapping_sub(free));
-        self.wait(|| behind(turn) <= depth)?;
+        let turn = self.turn;
+        self.wait(|| behind(turn) <= depth as u32)?;
         self.place
             .safe
             .store(turn.wrapping_sub(behind(turn)), Ordering::Relaxed);
@@ -324,28 +384,34 @@ impl<'a> Turn<'a> {
         self.team.ring(self.rank);
     }
 
-    /// Reads what a member put beside its stamp.
-    pub(super) fn small(&self, member: usize, out: &mut [u8]) {
-        for (word, piece) in self.cell(member).small.iter().zip(out.chunks_mut(8)) {
-            piece.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes()[..piece.len()]);
-        }
+    /// Notes how many bytes the caller contributes.
+    #[inline]
+    pub(super) fn set_offered(&self, len: u64) {
+        let cell = self.cell(self.me);
+        cell.offered.store(len, Ordering::Relaxed);
     }
 
-    /// Puts at most [`SMALL`] bytes beside the stamp of a member: the caller itself, or
-    /// the left one that it combines for.
-    pub(super) fn put_small(&self, member: usize, bytes: &[u8]) {
-        for (word, piece) in self.cell(member).small.iter().zip(bytes.chunks(8)) {
-            let mut value = [0; 8];
-            value[..piece.len()].copy_from_slice(piece);
-            word.store(u64::from_le_bytes(value), Ordering::Relaxed);
+    /// How many bytes a member that has arrived contributes.
+    #[inline]
+    pub(super) fn offered(&self, member: usize) -> u64 {
+        self.cell(member).offered.load(Ordering::Relaxed)
+    }
+
+    /// Where a contribution lies that is beside the stamp, or in a page.
+    #[inline]
+    pub(super) fn words(&self, form: Form, member: usize) -> &'a [AtomicU64] {
+        if form == Form::Small {
+            return &self.cell(member).small;
         }
+        let page = &self.team.members[member].pages[self.turn as usize % BIGS];
+        page.get_or_init(|| (0..PAGE / WORD).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// The caller's contribution is in its cell, for whoever waits for this member.
     pub(super) fn stamp(&mut self) {
         self.cell(self.me).turn.store(self.turn, Ordering::Release);
         self.unrung = true;
-        if self.big {
+        if self.long {
             self.ring();
         }
     }
@@ -375,7 +441,7 @@ impl<'a> Turn<'a> {
             return self.await_complete();
         }
         let (team, turn) = (self.team, self.turn);
-        let cell = turn as usize % CELLS;
+        let cell = team.cell_of(turn);
         self.wait(|| {
             team.members
                 .iter()

@@ -180,10 +180,68 @@ fn ranks_that_pass_different_amounts_get_an_error() {
                 root: 0,
             };
             let done = p.rank.collective(&mut p.guest, WORLD, &scatter);
-            assert!(
-                p.me == 0 || done.is_err() || more == 20,
-                "{more} and {less}"
+            assert!(p.me == 0 || done.is_err(), "{more} and {less}");
+        });
+    }
+}
+
+/// As MPICH's errors/coll/bcastlength: every rank but the root notices, and what follows is
+/// as if nothing had been.
+fn broadcast_unlike(p: &mut Process, lengths: &[(usize, usize)]) {
+    for (round, &(mine, others)) in (0..).zip(lengths) {
+        let root = round % p.size;
+        let count = if p.me == root { mine } else { others };
+        let buffer = p.put_ints(SEND, &vec![7; count]);
+        let call = Collective::Bcast { buffer, root };
+        let blocking = p.rank.collective(&mut p.guest, WORLD, &call);
+        let started = p.rank.collective_start(&mut p.guest, WORLD, &call);
+        let other = p.rank.wait(&mut p.guest, &mut started.unwrap()).map(drop);
+        for done in [blocking, other] {
+            let right = p.me == root;
+            assert_eq!(
+                done.is_ok(),
+                right,
+                "{mine} of the root, {others}: {done:?}"
             );
+        }
+        p.put_ints(SEND, &data(p.me, 0, 10));
+        p.collective(&Collective::Allreduce(reduction(SEND, RECV, 10)));
+        assert_eq!(p.ints(RECV, 10), sum_of(0..p.size, 10));
+    }
+}
+
+#[test]
+fn who_expects_another_length_than_the_root_broadcasts_gets_an_error() {
+    for size in [2, 3, 5, 8] {
+        for workers in [1, 2] {
+            let of_rank: Vec<u32> = (0..size).map(|rank| rank % workers).collect();
+            Cluster::new(&of_rank).run(|p| {
+                p.rank.init().unwrap();
+                broadcast_unlike(p, &[(1, 10), (10, 1), (300, 10), (10, 300)]);
+            });
+        }
+    }
+}
+
+/// Among ranks of one worker whatever the lengths are; elsewhere lengths decide how
+/// messages go.
+#[test]
+fn a_team_notices_any_other_length() {
+    const LENGTHS: [usize; 5] = [1, 10, 300, 5_000, 50_000];
+    for size in [2, 3, 5, 8] {
+        run(size, |p| {
+            for (mine, others) in LENGTHS.into_iter().flat_map(|a| LENGTHS.map(|b| (a, b))) {
+                let count = if p.me == 1 { mine } else { others };
+                let buffer = p.put_ints(SEND, &vec![7; count]);
+                let call = Collective::Bcast { buffer, root: 1 };
+                let done = p.rank.collective(&mut p.guest, WORLD, &call);
+                let right = p.me == 1 || mine == others;
+                assert_eq!(
+                    done.is_ok(),
+                    right,
+                    "{mine} of the root, {others}: {done:?}"
+                );
+            }
         });
     }
 }
