@@ -304,18 +304,30 @@ impl Mailbox {
         self.queued.load(Ordering::Relaxed) != 0
     }
 
-    /// Takes the next message of the ring into `target`, if it matches, fits and nothing
-    /// in the queues comes before it.
+    /// Takes the next message of the ring that no posted receive takes into `target`, if it
+    /// matches, fits and no message in the queues came before it. What comes after it stays
+    /// in the ring: it would be copied into the queue, only to be copied out again.
     pub(crate) fn take_next(&self, pattern: &Pattern, target: &View<'_>) -> Option<Outcome> {
-        let state = self.lock();
-        let (_, envelope, len) = self.inbox.peek()?;
-        let takes = state.queues.len() == 0 && pattern.matches(&envelope);
-        if !takes || len as u64 > target.len()? {
+        let room = target.len()?;
+        let mut state = self.lock();
+        if state.queues.unexpected() != 0 {
             return None;
         }
-        // It cannot fail: the target was checked.
-        self.inbox.take(len, |bytes| target.fill(bytes)).ok()?;
-        Some(Outcome::received(&envelope, len as u64))
+        loop {
+            let (_, envelope, len) = self.inbox.peek()?;
+            if let Some(receive) = state.arrive(&envelope) {
+                self.inbox.take(len, |bytes| receive.fill(&envelope, bytes));
+                state.spent.push(receive);
+                self.bell.ring_locked();
+                continue;
+            }
+            if !pattern.matches(&envelope) || len as u64 > room {
+                return None;
+            }
+            // It cannot fail: the target was checked.
+            self.inbox.take(len, |bytes| target.fill(bytes)).ok()?;
+            return Some(Outcome::received(&envelope, len as u64));
+        }
     }
 
     fn drain(&self, state: &mut State) {
@@ -337,7 +349,7 @@ impl Mailbox {
     pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         loop {
             let fabric = world.remote.fabric().filter(|_| !world.is_crowded());
-            let mut looks = 0;
+            let (mut looks, mut moved) = (0, false);
             let found = world.linger(|| {
                 if self.inbox.has_next() {
                     drop(self.open());
@@ -345,12 +357,17 @@ impl Mailbox {
                 let found = ready();
                 looks += 1;
                 if let (None, 0, Some(fabric)) = (&found, looks % LOOKS_A_POLL, fabric) {
-                    fabric.poll();
+                    moved |= fabric.poll();
                 }
                 found
             });
             if let Some(found) = found {
                 return Ok(found);
+            }
+            if moved {
+                // A long message is on its way: whoever sleeps now is woken at once.
+                world.check()?;
+                continue;
             }
             if let Some(fabric) = fabric {
                 fabric.rest();

@@ -48,8 +48,11 @@ pub trait Fabric: Send + Sync + 'static {
 
     /// Takes in what has arrived, as far as that goes without waiting: for a rank that
     /// waits and has a core to itself. It may call [`Sink`] methods, of other jobs too,
-    /// so the caller holds no lock that they take.
-    fn poll(&self) {}
+    /// so the caller holds no lock that they take. Whether anything has arrived, or has
+    /// left for another worker: then there may soon be more.
+    fn poll(&self) -> bool {
+        false
+    }
 
     /// A rank that has called [`Fabric::poll`] goes to sleep, and wants to be woken by
     /// what arrives.

@@ -27,6 +27,9 @@ pub(crate) const LENGTH: usize = 48;
 /// The most bytes of a whole frame.
 pub(crate) const MAX_FRAME: usize = LENGTH + MAX_HEADER + MAX_INLINE;
 
+/// The most payload bytes of a piece.
+pub(crate) const MAX_PIECE: usize = 1 << 20;
+
 /// Which part of its packet a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -72,8 +75,8 @@ pub(crate) enum Error {
     Kind(u16),
     #[error("a packet header of {0} bytes is over the cap of {MAX_HEADER}")]
     Header(u16),
-    #[error("a frame of {0} bytes is over the cap of {MAX_INLINE}")]
-    Length(u32),
+    #[error("a {kind:?} frame of {length} bytes is over the cap of {cap}")]
+    Length { kind: Kind, length: u32, cap: usize },
     #[error("a {kind:?} frame cannot have total {total}, length {length}, header {header}")]
     Shape {
         kind: Kind,
@@ -158,9 +161,6 @@ impl Frame {
         if usize::from(frame.header) > MAX_HEADER {
             return Err(Error::Header(frame.header));
         }
-        if frame.length as usize > MAX_INLINE {
-            return Err(Error::Length(frame.length));
-        }
         let Self {
             total,
             length,
@@ -168,6 +168,13 @@ impl Frame {
             kind,
             ..
         } = frame;
+        let cap = match kind {
+            Kind::Piece | Kind::Last => MAX_PIECE,
+            _ => MAX_INLINE,
+        };
+        if length as usize > cap {
+            return Err(Error::Length { kind, length, cap });
+        }
         let well_formed = match kind {
             Kind::Whole => total == u64::from(length),
             Kind::Open => length == 0 && total > 0,
@@ -249,7 +256,9 @@ mod tests {
         #[test]
         fn whatever_decodes_is_within_the_caps_and_encodes_to_the_same(bytes: [u8; LENGTH]) {
             if let Ok(frame) = Frame::decode(&bytes) {
-                prop_assert!(LENGTH + frame.body() <= MAX_FRAME);
+                let pieces = matches!(frame.kind, Kind::Piece | Kind::Last);
+                let most = if pieces { LENGTH + MAX_PIECE } else { MAX_FRAME };
+                prop_assert!(LENGTH + frame.body() <= most);
                 prop_assert_eq!(frame.encode(), bytes);
             }
         }

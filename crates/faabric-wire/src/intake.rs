@@ -139,20 +139,26 @@ impl Intake {
         let _ = rustix::io::write(&self.alarm, &1u64.to_ne_bytes());
     }
 
-    /// Takes in what has arrived, without waiting: for a rank that waits. Another that
-    /// is at it does this for all.
-    pub(crate) fn poll(&self, jobs: &Jobs, link: &Link) {
+    /// A rank polls, or does what it will poll after.
+    pub(crate) fn note_poll(&self) {
         self.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes in what has arrived, without waiting: for a rank that waits. Another that
+    /// is at it does this for all. Whether anything was there.
+    pub(crate) fn poll(&self, jobs: &Jobs, link: &Link) -> bool {
+        self.note_poll();
         let Some(mut reading) = self.reading.try_lock() else {
-            return;
+            return false;
         };
         if reading.broken.is_some() {
-            return;
+            return false;
         }
         let taken = reading.take(&self.socket, jobs, link, Patience::None);
         if taken == Taken::Held || reading.broken.is_some() {
             self.ring();
         }
+        taken == Taken::Some
     }
 
     /// A rank that polled no longer does.

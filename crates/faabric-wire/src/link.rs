@@ -425,39 +425,40 @@ impl Link {
         *self.intake.lock() = intake;
     }
 
-    /// Takes in what has arrived, without waiting.
-    pub(crate) fn poll(&self, jobs: &Jobs) {
-        let intake = self.intake.lock().clone();
-        if let Some(intake) = intake {
-            self.polled.store(true, Ordering::Relaxed);
-            intake.poll(jobs, self);
-            self.polled.store(false, Ordering::Relaxed);
-            self.write_now();
-        }
+    /// Takes in what has arrived, and writes what there is to write, as far as both go
+    /// without waiting. Whether anything was read or written.
+    pub(crate) fn poll(&self, jobs: &Jobs) -> bool {
+        let Some(intake) = self.intake.lock().clone() else {
+            return false;
+        };
+        self.polled.store(true, Ordering::Relaxed);
+        let read = intake.poll(jobs, self);
+        self.polled.store(false, Ordering::Relaxed);
+        let wrote = self.write_now(&intake);
+        read || wrote
     }
 
-    /// Writes what there is to write, as far as that goes without waiting.
-    fn write_now(&self) {
+    /// Writes what there is to write, as far as that goes without waiting. Whoever does
+    /// goes on to poll afterwards, so the reading need not be taken from it meanwhile.
+    fn write_now(&self, intake: &Intake) -> bool {
         let mut state = self.state.lock();
         let idle = state.queue.is_empty() && state.writer.as_ref().is_none_or(|w| !w.can_write());
         if idle || !matches!(state.phase, Phase::Up(_)) {
-            return;
+            return false;
         }
         let Some(mut writer) = state.writer.take() else {
-            return;
+            return false;
         };
         // What cannot be now is for the link's thread, which is woken by its return.
-        let outcome = match self.prepare(&mut state, &mut writer) {
-            Ok(true) => {
-                drop(state);
-                writer.write_now()
-            }
-            _ => {
-                drop(state);
-                Ok(())
-            }
+        let prepared = self.prepare(&mut state, &mut writer);
+        drop(state);
+        let outcome = match prepared {
+            Ok(true) => writer.write_now(|| intake.note_poll()),
+            _ => Ok(false),
         };
-        self.give_back(writer, outcome);
+        let wrote = *outcome.as_ref().unwrap_or(&false);
+        self.give_back(writer, outcome.map(drop));
+        wrote
     }
 
     /// Wakes the link's thread, unless a rank is about to do what there is to do. To be

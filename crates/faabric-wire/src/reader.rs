@@ -17,7 +17,7 @@ use std::io::{self, Read};
 use std::os::fd::BorrowedFd;
 
 /// Room for a frame that has begun and about as much again, so that a busy link
-/// needs few reads.
+/// needs few reads. It grows when a larger piece comes that has to go through it.
 const BUFFER: usize = 2 * MAX_FRAME;
 
 /// What is read of a connection at once while its frames are large: a few headers.
@@ -163,11 +163,8 @@ impl Reader {
         }
         let direct = socket.fd().is_some();
         if !self.held {
-            // While streams are open, little more than the next frame's header: the
-            // kernel is to put its body where it belongs.
-            let streams = direct && !self.inbound.open.is_empty();
-            let room = if streams { AHEAD } else { BUFFER };
-            let end = (self.filled + room).min(self.buffer.len());
+            let end = self.filled + self.room(direct)?;
+            self.grow(end);
             let read = socket.read(&mut self.buffer[self.filled..end]);
             let Some(read) = came(read)? else {
                 return Ok(Taken::Nothing);
@@ -186,6 +183,30 @@ impl Reader {
             self.begin_piece()?;
         }
         Ok(if self.held { Taken::Held } else { Taken::Some })
+    }
+
+    /// How many bytes are to be read at the most.
+    fn room(&self, direct: bool) -> Result<usize, frame::Error> {
+        let begun = match self.buffer[..self.filled].first_chunk() {
+            Some(fixed) => LENGTH + Frame::decode(fixed)?.body(),
+            None => 0,
+        };
+        let rest = begun.saturating_sub(self.filled);
+        // While streams are open, little more than the next frame's header: the kernel is
+        // to put its body where it belongs.
+        Ok(match direct && !self.inbound.open.is_empty() {
+            true => rest.max(AHEAD),
+            false => rest.max(BUFFER - self.filled.min(BUFFER)),
+        })
+    }
+
+    /// Makes the buffer at least so long.
+    fn grow(&mut self, length: usize) {
+        if length > self.buffer.len() {
+            let mut buffer = std::mem::take(&mut self.buffer).into_vec();
+            buffer.resize(length, 0);
+            self.buffer = buffer.into_boxed_slice();
+        }
     }
 
     /// If a piece has begun whose bytes the kernel can put where they belong, has them
@@ -492,6 +513,17 @@ mod tests {
             expected.push([header.clone(), pieces.concat()].concat());
         }
         (bytes, expected)
+    }
+
+    #[test]
+    fn the_largest_pieces_come_out_where_the_kernel_cannot_put_them() {
+        let pieces = vec![vec![1; frame::MAX_PIECE], vec![2; 70_000], vec![3; 9]];
+        let (bytes, expected) = traffic(&[(vec![7; 40], pieces), (vec![8], vec![vec![4; 5]])]);
+        for sizes in [&[usize::MAX][..], &[100_000, 1]] {
+            let (got, why) = read(&bytes, sizes);
+            assert_eq!(why, "it was closed by the other side");
+            assert!(got == expected, "{} packets", got.len());
+        }
     }
 
     /// Where each frame starts, and where the last one ends.

@@ -377,17 +377,19 @@ impl Fabric for JobLinks {
         link.send(&address, header, payload, caller)
     }
 
-    fn poll(&self) {
+    fn poll(&self) -> bool {
         let count = self.peers.len();
         if count == 0 {
-            return;
+            return false;
         }
+        let mut moved = false;
         let first = self.polled.fetch_add(POLLED, Ordering::Relaxed);
         for nth in 0..count.min(POLLED) {
             if let Some(link) = self.link_to(&self.peers[(first + nth) % count]) {
-                link.poll(&self.shared.jobs);
+                moved |= link.poll(&self.shared.jobs);
             }
         }
+        moved
     }
 
     fn rest(&self) {
