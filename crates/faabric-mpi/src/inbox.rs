@@ -14,13 +14,16 @@
 //! a copy in and a copy out but no wait for the receiver's lock. `head` moves only
 //! under the mailbox's lock. Messages of one sender keep their order, because it claims
 //! its slots in order.
+//!
+//! Cache lines go one way: the receiver writes nothing but `head`, and a sender reads that
+//! only when what it saw last does not do. So a page is free again when `head` has passed
+//! the slot that named it, which its senders know.
 
 use crate::error::Result;
 use crate::matching::Envelope;
 use crate::words::{self, WORD};
-use parking_lot::Mutex;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// 64-bit words in a slot: two cache lines, which processors fetch together.
 const WORDS: usize = 16;
@@ -62,21 +65,17 @@ struct Head {
     next: AtomicU64,
 }
 
-/// Room for one longer message. The lock is never waited for: `taken` says whose turn
-/// it is.
+/// Who has a page: [`FILLING`], or it is free once `head` is at least this.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Page {
-    taken: AtomicBool,
-    bytes: OnceLock<Mutex<Box<[u8]>>>,
+struct Use {
+    until: AtomicU64,
 }
 
-impl Page {
-    fn bytes(&self) -> &Mutex<Box<[u8]>> {
-        self.bytes
-            .get_or_init(|| Mutex::new(vec![0; LONGEST].into_boxed_slice()))
-    }
-}
+const FILLING: u64 = u64::MAX;
+
+/// Room for one longer message.
+type Page = Box<[AtomicU64]>;
 
 /// The first word of a slot that holds this position, without the length. A position
 /// has 51 bits: enough for a message every 10 ns for eight months.
@@ -90,7 +89,9 @@ pub(crate) struct Inbox {
     tail: Tail,
     head: Head,
     slots: Box<[Slot; SLOTS as usize]>,
-    pages: [Page; PAGES],
+    uses: [Use; PAGES],
+    /// Apart from `uses`: the receiver reads these.
+    pages: [OnceLock<Page>; PAGES],
 }
 
 impl Inbox {
@@ -99,7 +100,8 @@ impl Inbox {
             tail: Tail::default(),
             head: Head::default(),
             slots: Box::new(std::array::from_fn(|_| Slot::default())),
-            pages: std::array::from_fn(|_| Page::default()),
+            uses: std::array::from_fn(|_| Use::default()),
+            pages: std::array::from_fn(|_| OnceLock::new()),
         }
     }
 
@@ -107,17 +109,25 @@ impl Inbox {
         &self.slots[(position % SLOTS) as usize].words
     }
 
+    /// Whether the receiver has taken `count` messages, ever: for senders.
+    fn has_taken(&self, count: u64) -> bool {
+        let seen = &self.tail.head_seen;
+        if seen.load(Ordering::Acquire) >= count {
+            return true;
+        }
+        let head = self.head.next.load(Ordering::Acquire);
+        // Another sender may have seen more; then this one looks again in vain, at the worst.
+        seen.store(head, Ordering::Release);
+        head >= count
+    }
+
     /// Claims a slot; none when the ring is full.
     fn claim(&self) -> Option<u64> {
         let tail = &self.tail;
         let mut position = tail.next.load(Ordering::Relaxed);
         loop {
-            if position.wrapping_sub(tail.head_seen.load(Ordering::Acquire)) >= SLOTS {
-                let head = self.head.next.load(Ordering::Acquire);
-                if position.wrapping_sub(head) >= SLOTS {
-                    return None;
-                }
-                tail.head_seen.store(head, Ordering::Release);
+            if !self.has_taken((position + 1).saturating_sub(SLOTS)) {
+                return None;
             }
             let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
             match tail
@@ -155,37 +165,67 @@ impl Inbox {
         Some(position)
     }
 
-    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `fill` writes, and
-    /// gives its position. None when there is no room.
+    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `read` gives, and says
+    /// its position. None when there is no room.
     ///
     /// # Errors
-    /// What `fill` fails with: then there is no message.
+    /// What `read` fails with: then there is no message.
     pub(crate) fn push_long(
         &self,
         envelope: &Envelope,
         len: usize,
-        fill: impl FnOnce(&mut [u8]) -> Result<()>,
+        read: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<Option<u64>> {
-        let first = self.tail.page.fetch_add(1, Ordering::Relaxed);
-        let free = |page: &usize| !self.pages[*page].taken.swap(true, Ordering::Acquire);
-        // Two tries: with most pages taken the receiver is behind, and its lock is free.
-        let page = [first % PAGES, (first + 1) % PAGES].into_iter().find(free);
-        let Some(page) = page else {
+        // Clearing a buffer takes time too.
+        match len {
+            0..=512 => self.push_by::<512>(envelope, len, read),
+            513..=1024 => self.push_by::<1024>(envelope, len, read),
+            _ => self.push_by::<LONGEST>(envelope, len, read),
+        }
+    }
+
+    fn push_by<const BYTES: usize>(
+        &self,
+        envelope: &Envelope,
+        len: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<()>,
+    ) -> Result<Option<u64>> {
+        let mut bytes = [0; BYTES];
+        let bytes = &mut bytes[..len];
+        read(bytes)?;
+        let Some((page, before)) = self.take_page() else {
             return Ok(None);
         };
-        let freed = |done| {
-            self.pages[page].taken.store(false, Ordering::Release);
-            done
-        };
-        let filled = fill(&mut self.pages[page].bytes().lock()[..len]);
-        if let Err(error) = filled {
-            return freed(Err(error));
+        let words = self.pages[page].get_or_init(|| {
+            let words = 0..LONGEST / WORD;
+            words.map(|_| AtomicU64::new(0)).collect()
+        });
+        words::store(words, 0, bytes);
+        let claimed = self.claim();
+        if let Some(position) = claimed {
+            self.publish(position, envelope, len, &(page as u64).to_le_bytes());
         }
-        let Some(position) = self.claim() else {
-            return freed(Ok(None));
-        };
-        self.publish(position, envelope, len, &(page as u64).to_le_bytes());
-        Ok(Some(position))
+        let until = claimed.map_or(before, |position| position + 1);
+        self.uses[page].until.store(until, Ordering::Release);
+        Ok(claimed)
+    }
+
+    /// A page that is free, and what its use was.
+    fn take_page(&self) -> Option<(usize, u64)> {
+        let first = self.tail.page.fetch_add(1, Ordering::Relaxed);
+        // Two tries: with most pages taken the receiver is behind, and its lock is free.
+        [first % PAGES, (first + 1) % PAGES]
+            .into_iter()
+            .find_map(|page| {
+                let until = &self.uses[page].until;
+                let before = until.load(Ordering::Relaxed);
+                if before == FILLING || !self.has_taken(before) {
+                    return None;
+                }
+                let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
+                let taken = until.compare_exchange(before, FILLING, success, failure);
+                taken.is_ok().then_some((page, before))
+            })
     }
 
     /// Whether [`Inbox::peek`] would find a message.
@@ -241,14 +281,29 @@ impl Inbox {
             read(&bytes[..len])
         } else {
             let page = words[HEADER].load(Ordering::Relaxed) as usize % PAGES;
-            let page = &self.pages[page];
-            let done = read(&page.bytes().lock()[..len.min(LONGEST)]);
-            page.taken.store(false, Ordering::Release);
-            done
+            let words = self.pages[page].get().map_or(&[][..], |page| page);
+            match len {
+                0..=512 => read_by::<512, _>(words, len, read),
+                513..=1024 => read_by::<1024, _>(words, len, read),
+                _ => read_by::<LONGEST, _>(words, len, read),
+            }
         };
+        // After the data was read: then its slot and page are free.
         self.head.next.store(position + 1, Ordering::Release);
         done
     }
+}
+
+/// Has `read` see the first `len` bytes of a page, by way of `BYTES` on the stack.
+fn read_by<const BYTES: usize, T>(
+    words: &[AtomicU64],
+    len: usize,
+    read: impl FnOnce(&[u8]) -> T,
+) -> T {
+    let mut bytes = [0; BYTES];
+    let bytes = &mut bytes[..len.min(BYTES)];
+    words::load(words, 0, bytes);
+    read(bytes)
 }
 
 #[cfg(test)]
@@ -256,6 +311,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::error::{Class, Error};
+    use parking_lot::Mutex;
 
     fn envelope(source: i32, tag: i32) -> Envelope {
         Envelope {

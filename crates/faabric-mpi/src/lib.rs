@@ -80,6 +80,7 @@ pub use from_group::Attached;
 pub use group::Group;
 pub use guest::{Argument, Guest, GuestFn};
 pub use launch::{Launch, Launched, Launcher, Numbers, Program};
+pub use quick::Variable;
 pub use rank::{Buffer, Rank};
 pub use send::{Destination, Origin, SendMode};
 pub use spawn::{Command, Spawned};

@@ -17,16 +17,17 @@ use crate::comm::{Comm, Context};
 use crate::completion::{NULL, SENT};
 use crate::error::{Class, Error, Result, Trap};
 use crate::guest::{Guest, GuestFn};
-use crate::handle::{CommHandle, RequestHandle};
+use crate::handle::{CommHandle, RequestHandle, Table};
 use crate::inbox;
 use crate::mailbox::Mailbox;
 use crate::matching::{Envelope, Pattern};
 use crate::memory::Addr;
 use crate::p2p::Started;
 use crate::rank::{Buffer, Rank};
-use crate::request::{Completion, Kind, Outcome};
+use crate::request::{Completion, Kind, Outcome, Request};
 use crate::send::{Destination, Origin, SendMode, destination, origin};
 use crate::status::Status;
+use parking_lot::MutexGuard;
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -88,7 +89,78 @@ impl Guest for NoGuest {
     }
 }
 
+/// A request in the guest's memory; none where the general way must complain.
+pub trait Variable {
+    /// The request's handle.
+    fn get(&self) -> Option<RequestHandle>;
+    /// Changes it.
+    fn set(&self, request: RequestHandle) -> Option<()>;
+}
+
+/// Ends requests one after the other, and keeps the lock on them as long as none is waited
+/// for.
+struct Quick<'a> {
+    rank: &'a Rank,
+    requests: Option<MutexGuard<'a, Table<RequestHandle, Request>>>,
+}
+
+impl<'a> Quick<'a> {
+    fn of(rank: &'a Rank) -> Self {
+        let requests = None;
+        Self { rank, requests }
+    }
+
+    fn wait(&mut self, request: &mut RequestHandle) -> Option<Outcome> {
+        match *request {
+            NULL => return Some(Outcome::EMPTY),
+            SENT => {
+                *request = NULL;
+                return Some(Outcome::EMPTY);
+            }
+            _ => {}
+        }
+        let rank = self.rank;
+        let requests = self.requests.get_or_insert_with(|| rank.requests.lock());
+        let found = requests.get(*request)?;
+        if !matches!(found.kind, Kind::Send { .. } | Kind::Receive) {
+            return None;
+        }
+        let outcome = match found.started.as_ref()? {
+            Started::Done(outcome, None) => *outcome,
+            Started::Sent(_) | Started::Buffered(_) => Outcome::EMPTY,
+            Started::Done(_, Some(_)) => return None,
+            Started::Pending(c) => match c.result() {
+                Some(ended) => ended.ok()?,
+                None => {
+                    let completion = c.clone();
+                    self.requests = None;
+                    rank.linger_for(&completion)?;
+                    return self.wait(request);
+                }
+            },
+        };
+        requests.remove(*request);
+        *request = NULL;
+        Some(outcome)
+    }
+}
+
 impl Rank {
+    /// Looks for a while whether an operation ends, which none but messages from this
+    /// worker can end.
+    fn linger_for(&self, completion: &Completion) -> Option<()> {
+        if self.has_operations() || self.world.is_spread() {
+            return None;
+        }
+        let mailbox = self.mailbox();
+        self.world.linger_quick(|| {
+            if mailbox.inbox.has_next() {
+                drop(mailbox.open());
+            }
+            completion.is_complete().then_some(())
+        })
+    }
+
     /// Sends a message of a predefined type to a rank of this worker: the beginning of
     /// `MPI_Send`, and all of it when true is returned.
     #[inline]
@@ -127,13 +199,47 @@ impl Rank {
         self.start_mode(&comm, mode, to.rank as u32, to.tag, view)
             .ok()
     }
+
     /// `MPI_Irecv`, when it is right and there is room for its request.
     pub fn irecv_quick(&self, buffer: &Buffer, from: Origin) -> Option<RequestHandle> {
+        if let Some(received) = self.irecv_next(buffer, from) {
+            return Some(received);
+        }
         // Whatever else is wrong is found before anything is posted.
         if !self.requests.lock().has_room() {
             return None;
         }
         self.irecv(buffer, from).ok()
+    }
+
+    /// `MPI_Irecv` that the message at the head of the ring ends at once.
+    #[inline]
+    fn irecv_next(&self, buffer: &Buffer, from: Origin) -> Option<RequestHandle> {
+        let mailbox = self.mailbox();
+        if !mailbox.inbox.has_next() {
+            return None;
+        }
+        self.flat_size(buffer.datatype)?;
+        let comm = self.active_comm(from.comm).ok()?;
+        let pattern = Pattern {
+            space: comm.space(Context::PointToPoint),
+            source: origin(&comm, from.rank, from.tag).ok()??,
+            tag: from.tag,
+        };
+        let datatype = self.datatype(buffer.datatype).ok()?;
+        let target = self.view(buffer, &datatype).ok()?;
+        target.check().ok()?;
+        let mut requests = self.requests.lock();
+        if !requests.has_room() {
+            return None;
+        }
+        let outcome = mailbox.take_next(&pattern, &target)?;
+        let request = Request {
+            comm: comm.into_owned(),
+            started: Some(Started::Done(outcome, None)),
+            kind: Kind::Receive,
+        };
+        requests.insert(request).ok()
     }
 
     /// Receives a message of a predefined type: the beginning of `MPI_Recv`, and all of
@@ -213,45 +319,20 @@ impl Rank {
     /// Ends a request whose operation succeeded or soon does: `MPI_Wait`. Then `request`
     /// is what the guest's variable becomes.
     pub fn wait_quick(&self, request: &mut RequestHandle) -> Option<Status> {
-        match *request {
-            NULL => return Some(Status::EMPTY),
-            SENT => {
-                *request = NULL;
-                return Some(Outcome::EMPTY.into());
+        Quick::of(self).wait(request).map(Status::from)
+    }
+
+    /// As [`Rank::wait_quick`], for many: `requests` is the guest's array.
+    pub fn waitall_quick(&self, requests: impl IntoIterator<Item = impl Variable>) -> Option<()> {
+        let mut quick = Quick::of(self);
+        for variable in requests {
+            let mut request = variable.get()?;
+            if request != NULL {
+                quick.wait(&mut request)?;
+                variable.set(request)?;
             }
-            _ => {}
         }
-        let mut requests = self.requests.lock();
-        let found = requests.get(*request)?;
-        if !matches!(found.kind, Kind::Send { .. } | Kind::Receive) {
-            return None;
-        }
-        if let Started::Pending(c) = found.started.as_ref()?
-            && !c.is_complete()
-        {
-            if self.has_operations() || self.world.is_spread() {
-                return None;
-            }
-            let completion = c.clone();
-            drop(requests);
-            let mailbox = self.mailbox();
-            self.world.linger_quick(|| {
-                if mailbox.inbox.has_next() {
-                    drop(mailbox.open());
-                }
-                completion.is_complete().then_some(())
-            })?;
-            requests = self.requests.lock();
-        }
-        let outcome = match requests.get(*request)?.started.as_ref()? {
-            Started::Done(outcome, None) => *outcome,
-            Started::Sent(_) | Started::Buffered(_) => Outcome::EMPTY,
-            Started::Done(_, Some(_)) => return None,
-            Started::Pending(c) => c.result()?.ok()?,
-        };
-        requests.remove(*request);
-        *request = NULL;
-        Some(outcome.into())
+        Some(())
     }
 
     /// Runs a collective operation on short data of predefined types, among ranks that

@@ -7,7 +7,7 @@ use crate::granule::Shared;
 use crate::memory::GuestMemory;
 use faabric_mpi::abi::{MPI_STATUS_IGNORE, MPI_SUCCESS};
 use faabric_mpi::handle::{CommHandle, Handle, RequestHandle};
-use faabric_mpi::{Collective, SendMode, Status};
+use faabric_mpi::{Collective, SendMode, Status, Variable};
 
 /// Bytes of a handle in the guest's memory.
 const HANDLE: u32 = 4;
@@ -122,13 +122,29 @@ pub(super) fn waitall(shared: &Shared, count: i32, requests: u32, statuses: u32)
     if statuses != MPI_STATUS_IGNORE {
         return None;
     }
-    let rank = shared.rank()?;
-    for at in (requests..requests + bytes).step_by(HANDLE as usize) {
-        let mut handle = RequestHandle::from_raw(memory.read_u32(at).ok()?);
-        rank.wait_quick(&mut handle)?;
-        memory.write_u32(at, handle.raw()).ok()?;
-    }
+    let array = (requests..requests + bytes).step_by(HANDLE as usize);
+    let variables = array.map(|at| Request { memory, at });
+    shared.rank()?.waitall_quick(variables)?;
     Some(MPI_SUCCESS)
+}
+
+/// A request in the guest's memory.
+struct Request<'a> {
+    memory: &'a GuestMemory,
+    at: u32,
+}
+
+impl Variable for Request<'_> {
+    fn get(&self) -> Option<RequestHandle> {
+        self.memory
+            .read_u32(self.at)
+            .ok()
+            .map(RequestHandle::from_raw)
+    }
+
+    fn set(&self, request: RequestHandle) -> Option<()> {
+        self.memory.write_u32(self.at, request.raw()).ok()
+    }
 }
 
 pub(super) fn comm_rank(shared: &Shared, comm: u32, result: u32) -> Option<i32> {

@@ -96,8 +96,14 @@ pub(super) fn gather(
         return Ok(());
     };
     turn.await_all()?;
-    (0..size)
-        .try_for_each(|member| turn.take(form, member, 0, own.len, all, member as u64 * own.len))?;
+    for member in 0..size {
+        let place = member as u64 * own.len;
+        if member != root {
+            turn.take(form, member, 0, own.len, all, place)?;
+        } else if own.addr.0 != all.addr.0 + place {
+            own.copy_to(0, own.len, all, place)?;
+        }
+    }
     turn.end(true);
     Ok(())
 }
@@ -119,8 +125,11 @@ pub(super) fn scatter(
     } else {
         turn.await_member(root)?;
     }
-    if let Some(own) = own {
-        turn.take(form, root, turn.me as u64 * len, len, own, 0)?;
+    let mine = turn.me as u64 * len;
+    match (all, own) {
+        (_, None) => {}
+        (Some(all), Some(own)) => all.copy_to(mine, len, own, 0)?,
+        (None, Some(own)) => turn.take(form, root, mine, len, own, 0)?,
     }
     turn.end(false);
     Ok(())
@@ -139,12 +148,12 @@ pub(super) fn allgather(
     turn.offer(form, own, None)?;
     turn.arrive();
     turn.await_all()?;
-    for distance in 0..size {
-        // Each starts with itself, so that not all read from one.
-        let member = (me + distance) % size;
-        if member != me || !in_place {
-            turn.take(form, member, 0, len, all, member as u64 * len)?;
-        }
+    if !in_place {
+        own.copy_to(0, len, all, me as u64 * len)?;
+    }
+    // Each starts after itself, so that not all read from one.
+    for member in (me + 1..size).chain(0..me) {
+        turn.take(form, member, 0, len, all, member as u64 * len)?;
     }
     finish(turn, form)
 }
@@ -162,16 +171,12 @@ pub(super) fn alltoall(
     turn.offer(form, sends, None)?;
     turn.arrive();
     turn.await_all()?;
-    for distance in 0..size {
-        let member = (me + distance) % size;
-        turn.take(
-            form,
-            member,
-            me as u64 * len,
-            len,
-            recvs,
-            member as u64 * len,
-        )?;
+    let mine = me as u64 * len;
+    if sends.addr != recvs.addr {
+        sends.copy_to(mine, len, recvs, mine)?;
+    }
+    for member in (me + 1..size).chain(0..me) {
+        turn.take(form, member, mine, len, recvs, member as u64 * len)?;
     }
     finish(turn, form)
 }

@@ -53,14 +53,9 @@ pub(super) fn reduce(
         turn.arrive();
         if receives {
             turn.await_all()?;
-            turn.combine(
-                form,
-                op.kernel,
-                op.unit,
-                0..team.size(),
-                0..len,
-                |at, bytes| output.write(at, bytes),
-            )?;
+            turn.combine(form, op, 0..team.size(), 0..len, input, |at, bytes| {
+                output.write(at, bytes)
+            })?;
         }
     } else {
         if turn.climb(|left, right| turn.merge(form, op, len, left, right))? {
@@ -105,10 +100,10 @@ fn reduce_shown(
     };
     turn.combine(
         Form::Shown,
-        op.kernel,
-        op.unit,
+        op,
         0..team.size(),
         mine.clone(),
+        input,
         |at, bytes| {
             targets
                 .iter()
@@ -147,14 +142,14 @@ pub(super) fn reduce_scatter(
     turn.await_all()?;
     let members = 0..team.size();
     if form != Form::Shown {
-        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+        turn.combine(form, op, members, own, input, |at, bytes| {
             output.write(at, bytes)
         })?;
         turn.end(true);
         return Ok(());
     }
     if !in_place {
-        turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+        turn.combine(form, op, members, own, input, |at, bytes| {
             output.write(at, bytes)
         })?;
         return leave_shown(turn);
@@ -167,7 +162,7 @@ pub(super) fn reduce_scatter(
         addr: Addr(0),
         len,
     };
-    turn.combine(form, op.kernel, op.unit, members, own, |at, bytes| {
+    turn.combine(form, op, members, own, input, |at, bytes| {
         result.span().write(at, bytes)
     })?;
     leave_shown(turn)?;
@@ -190,14 +185,9 @@ pub(super) fn scan(
     turn.arrive();
     turn.await_all()?;
     if !members.is_empty() {
-        turn.combine(
-            form,
-            op.kernel,
-            op.unit,
-            members,
-            0..input.len,
-            |at, bytes| output.write(at, bytes),
-        )?;
+        turn.combine(form, op, members, 0..input.len, input, |at, bytes| {
+            output.write(at, bytes)
+        })?;
     }
     turn.end(true);
     Ok(())

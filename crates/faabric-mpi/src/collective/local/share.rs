@@ -4,7 +4,6 @@ use super::reduce_turns::Operation;
 use super::team::{PAGE, SMALL, Span, Turn, Window};
 use crate::error::{Class, Error, Result};
 use crate::memory::{self, Addr, HostBuffer};
-use crate::op::Kernel;
 use crate::p2p::Data;
 use crate::words::{self, WORD};
 use std::ops::Range;
@@ -241,7 +240,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Copies `len` bytes at `offset` of a member's contribution to the caller's `to`.
+    /// Copies `len` bytes at `offset` of another member's contribution to the caller's `to`.
     #[inline]
     pub(super) fn take(
         &self,
@@ -272,18 +271,20 @@ impl Turn<'_> {
     }
 
     /// Combines the bytes `range` of the contributions of `members`, in their order,
-    /// and hands the result to `put` piece by piece, with its offset in the range.
+    /// and hands the result to `put` piece by piece, with its offset in the range. `own` is
+    /// the caller's contribution: its cell has left for the cores of the others, and would
+    /// take as long to come back as one of theirs.
     #[inline]
     pub(super) fn combine(
         &self,
         form: Form,
-        kernel: Kernel,
-        unit: usize,
+        op: Operation,
         members: Range<usize>,
         range: Range<u64>,
+        own: Span<'_>,
         put: impl FnMut(u64, &[u8]) -> Result<()>,
     ) -> Result<()> {
-        let what = (form, kernel, unit);
+        let what = (form, op, own);
         match form {
             Form::Small => self.combine_by::<SMALL>(what, members, range, put),
             Form::Paged => self.combine_by::<PART>(what, members, range, put),
@@ -295,7 +296,7 @@ impl Turn<'_> {
     #[inline(never)]
     fn combine_long(
         &self,
-        what: (Form, Kernel, usize),
+        what: (Form, Operation, Span<'_>),
         members: Range<usize>,
         range: Range<u64>,
         put: impl FnMut(u64, &[u8]) -> Result<()>,
@@ -306,20 +307,24 @@ impl Turn<'_> {
     #[inline]
     fn combine_by<const BYTES: usize>(
         &self,
-        (form, kernel, unit): (Form, Kernel, usize),
+        (form, Operation { kernel, unit }, own): (Form, Operation, Span<'_>),
         members: Range<usize>,
         range: Range<u64>,
         mut put: impl FnMut(u64, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let step = (BYTES - BYTES % unit) as u64;
         let (mut acc, mut operand) = ([0; BYTES], [0; BYTES]);
+        let fetch = |member, at, out: &mut [u8]| match member == self.me {
+            true => own.read(at, out),
+            false => self.fetch(form, member, at, out),
+        };
         let mut at = range.start;
         while at < range.end {
             let n = (range.end - at).min(step) as usize;
             let (acc, operand) = (&mut acc[..n], &mut operand[..n]);
-            self.fetch(form, members.start, at, acc)?;
+            fetch(members.start, at, acc)?;
             for member in members.start + 1..members.end {
-                self.fetch(form, member, at, operand)?;
+                fetch(member, at, operand)?;
                 kernel(acc, operand);
             }
             put(at - range.start, acc)?;

@@ -124,8 +124,9 @@ pub(super) struct Big {
     pub(super) recv: Option<Window>,
 }
 
+// In this order: the first words of the data are in the line of the stamp.
 #[derive(Default)]
-#[repr(align(128))]
+#[repr(C, align(128))]
 struct Cell {
     turn: AtomicU32,
     /// Bytes of the contribution, wherever it lies.
@@ -442,10 +443,11 @@ impl<'a> Turn<'a> {
         }
         let (team, turn) = (self.team, self.turn);
         let cell = team.cell_of(turn);
+        // Not at the caller's own: its line has left for the cores of the others.
+        let (before, after) = team.members.split_at(self.me);
+        let others = || before.iter().chain(&after[1..]);
         self.wait(|| {
-            team.members
-                .iter()
-                .all(|member| reached(member.cells[cell].turn.load(Ordering::Acquire), turn))
+            others().all(|member| reached(member.cells[cell].turn.load(Ordering::Acquire), turn))
         })
     }
 
