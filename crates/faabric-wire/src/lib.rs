@@ -20,6 +20,7 @@ pub const MAX_MESSAGE: usize = 16 << 20;
 pub mod clock;
 pub mod fabric;
 pub mod id;
+pub mod in_process;
 pub mod tcp;
 pub mod tls;
 

@@ -260,10 +260,7 @@ impl Link {
                 self.send_whole(address, header, bytes, caller)
             }
             Payload::Bytes(bytes) => {
-                let source = Box::new(Copied {
-                    bytes: bytes.to_vec(),
-                    read: 0,
-                });
+                let source = Box::new(Copied::new(bytes.to_vec()));
                 self.send_stream(address, header, bytes.len() as u64, source, caller)
             }
             Payload::Stream(0, source) => {
@@ -598,9 +595,15 @@ impl State {
 }
 
 /// Bytes that were too many to be one frame.
-struct Copied {
+pub(crate) struct Copied {
     bytes: Vec<u8>,
     read: usize,
+}
+
+impl Copied {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, read: 0 }
+    }
 }
 
 impl Source for Copied {

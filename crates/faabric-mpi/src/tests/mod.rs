@@ -24,12 +24,11 @@ use crate::memory::{Addr, HostBuffer};
 use crate::rank::{Buffer, Rank};
 use crate::send::{Destination, Origin};
 use crate::world::{Placement, World};
-use faabric_wire::fabric::{Caller, Drain, Fabric, LinkError, MAX_INLINE, Payload, Sink, Source};
 use faabric_wire::id::{self, JobId};
+use faabric_wire::in_process::{self, Delivery, InProcess, Place};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Bytes of memory a test rank has.
 pub(crate) const MEMORY: usize = 4 << 20;
@@ -173,38 +172,51 @@ pub(crate) struct Cluster {
     everyone: Arc<RwLock<Vec<u32>>>,
     /// What each worker's ranks see as files.
     pub(crate) files: Vec<Arc<dyn Files>>,
+    fabric: Arc<InProcess>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.fabric.close();
+    }
 }
 
 impl Cluster {
     pub(crate) fn new(of_rank: &[u32]) -> Cluster {
         let workers = of_rank.iter().max().map_or(1, |max| max + 1);
-        let links: Vec<_> = (0..workers).map(|_| channel()).collect();
-        let senders: Vec<_> = links.iter().map(|(sender, _)| sender.clone()).collect();
         let names: Vec<_> = (0..workers)
             .map(|worker| format!("worker-{worker}"))
             .collect();
         let everyone = Arc::new(RwLock::new(of_rank.to_vec()));
-        let world = |(here, (_, receiver)): (usize, (Sender<Item>, Receiver<Item>))| {
-            let fabric = Wire {
-                of_rank: everyone.clone(),
-                links: senders.clone(),
-            };
+        let places = everyone.clone();
+        let place: Place = Arc::new(move |rank: id::Rank| {
+            let worker = places.read().get(rank.index()).copied();
+            worker.map(|worker| worker as usize)
+        });
+        let config = in_process::Config {
+            piece: 1000,
+            ..in_process::Config::default()
+        };
+        let ends = in_process::connect(&names, &place, config);
+        let fabric = ends[0].0.clone();
+        let world = |(here, (fabric, delivery)): (usize, (Arc<InProcess>, Delivery))| {
             let placement = Placement {
                 workers: names.clone(),
                 of_rank: of_rank.to_vec(),
                 here: here as u32,
             };
-            let world = World::new(JobId(1), placement, Some(Arc::new(fabric)), 2);
+            let world = World::new(JobId(1), placement, Some(fabric), 2);
             let sink = world.clone();
-            std::thread::spawn(move || deliver(&sink, &receiver));
+            std::thread::spawn(move || delivery.run(&*sink));
             world
         };
-        let worlds = links.into_iter().enumerate().map(world).collect();
+        let worlds = ends.into_iter().enumerate().map(world).collect();
         Cluster {
             worlds,
             of_rank: of_rank.to_vec(),
             everyone,
             files: Vec::new(),
+            fabric,
         }
     }
 
@@ -237,82 +249,6 @@ impl Drop for EndOnPanic<'_> {
     fn drop(&mut self) {
         for world in self.0 {
             world.abort(99, "a rank of the test panicked");
-        }
-    }
-}
-
-enum Item {
-    Packet(id::Rank, Vec<u8>, Vec<u8>),
-    Open(id::Rank, Vec<u8>, u64, Box<dyn Source>),
-    Piece(u64, Box<dyn Source>, Box<dyn Drain>),
-}
-
-/// The fabric of one worker: a queue into each of the others.
-struct Wire {
-    of_rank: Arc<RwLock<Vec<u32>>>,
-    links: Vec<Sender<Item>>,
-}
-
-impl Fabric for Wire {
-    fn send(
-        &self,
-        to: id::Rank,
-        header: &[u8],
-        payload: Payload<'_>,
-        _: Caller,
-    ) -> Result<(), LinkError> {
-        let worker = self.of_rank.read()[to.index()] as usize;
-        let item = match payload {
-            Payload::Empty => Item::Packet(to, header.into(), Vec::new()),
-            Payload::Bytes(bytes) => Item::Packet(to, header.into(), bytes.into()),
-            Payload::Stream(len, source) => Item::Open(to, header.into(), len, source),
-        };
-        self.links[worker].send(item).map_err(|_| LinkError {
-            from: String::new(),
-            worker: format!("worker-{worker}"),
-            reason: "its queue is closed".into(),
-        })
-    }
-}
-
-/// Delivers what comes to one worker. Streams go in small pieces, with whatever else
-/// has come between them.
-fn deliver(sink: &World, receiver: &Receiver<Item>) {
-    type Streaming = (u64, Box<dyn Source>, Box<dyn Drain>);
-    let mut streams: Vec<Streaming> = Vec::new();
-    loop {
-        let next = if streams.is_empty() {
-            receiver.recv().map_err(|_| ())
-        } else {
-            match receiver.try_recv() {
-                Ok(item) => Ok(item),
-                Err(_) => {
-                    let (left, source, drain) = streams.remove(0);
-                    Ok(Item::Piece(left, source, drain))
-                }
-            }
-        };
-        match next {
-            Err(()) => return,
-            Ok(Item::Packet(to, header, payload)) => {
-                assert!(payload.len() <= MAX_INLINE);
-                sink.deliver(to, &header, &payload);
-            }
-            Ok(Item::Open(to, header, len, source)) => {
-                streams.push((len, source, sink.open(to, &header, len)));
-            }
-            Ok(Item::Piece(left, mut source, mut drain)) => {
-                let mut piece = vec![0; left.min(1000) as usize];
-                let _ = source.read(&mut piece);
-                drain.write(&piece);
-                match left - piece.len() as u64 {
-                    0 => {
-                        source.sent();
-                        drain.end();
-                    }
-                    left => streams.push((left, source, drain)),
-                }
-            }
         }
     }
 }

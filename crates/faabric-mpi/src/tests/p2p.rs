@@ -3,6 +3,7 @@
 use super::*;
 use crate::send::SendMode::{Buffered, Ready, Standard, Synchronous};
 use crate::status::Status;
+use faabric_wire::fabric::{LinkError, Sink};
 use proptest::prelude::*;
 
 /// Sizes on both sides of every threshold: the ring's slots and pages, local and remote

@@ -5,6 +5,7 @@ use crate::Attachable;
 use crate::from_group::Attached;
 use crate::handle::{ErrhandlerHandle, InfoHandle, SessionHandle};
 use crate::send::SendMode::{Buffered, Standard};
+use std::sync::mpsc::channel;
 
 const NO_INFO: InfoHandle = InfoHandle(abi::MPI_INFO_NULL);
 const RETURN: ErrhandlerHandle = ErrhandlerHandle(abi::MPI_ERRORS_RETURN);
