@@ -140,6 +140,27 @@ fn cxx_exceptions_use_the_final_instructions() {
     assert_eq!(module.tags, 1);
 }
 
+/// What LAMMPS's MISC package takes for granted, and every program that was written where
+/// the C library is glibc.
+#[test]
+fn names_that_glibc_declares_along_with_others_are_there() {
+    let source = r#"
+        #include <cstdlib>
+        caddr_t old(u_int number) { return (caddr_t)std::malloc(number); }
+        #include <sys/socket.h>
+        #include <sys/un.h>
+        #ifndef _POSIX_SOURCE
+        #error no _POSIX_SOURCE
+        #endif
+        int main() { sockaddr_un name; name.sun_path[0] = 0; return old(sizeof name) == nullptr; }
+    "#;
+    let project = Project::new("main.cpp", source);
+    project.build(
+        Language::Cxx,
+        &["-std=c++11", "{}/main.cpp", "-o", "{}/out"],
+    );
+}
+
 #[test]
 fn setjmp_needs_no_flag() {
     let source = "#include <setjmp.h>\njmp_buf b; void f(void) { longjmp(b, 1); }\n\
