@@ -2,6 +2,7 @@
 
 use crate::datatype::{self, Cursor, Datatype, Side};
 use crate::error::{Class, Error, Result};
+use crate::inbox;
 use crate::matching::Envelope;
 use crate::memory::{self, Addr, Memory};
 use crate::request::Outcome;
@@ -117,6 +118,17 @@ impl<'a> View<'a> {
                 .datatype
                 .pack(&**self.memory, self.addr, self.count, out),
         }
+    }
+
+    /// Copies all data, `len` bytes of at most [`inbox::LONGEST`], to `at` of `to`.
+    pub(crate) fn copy_into(&self, to: &Arc<dyn Memory>, at: Addr, len: u64) -> Result<()> {
+        if let Some(start) = self.start() {
+            return Ok(self.memory.copy_to(start, len, &**to, at)?);
+        }
+        let mut bytes = [0; inbox::LONGEST];
+        let bytes = &mut bytes[..len as usize];
+        self.read(bytes)?;
+        Ok(to.write(at, bytes)?)
     }
 
     /// Fills the data's first bytes from `bytes`; what does not fit is left out.

@@ -21,9 +21,10 @@
 
 use crate::error::Result;
 use crate::matching::Envelope;
+use crate::memory::{Addr, Memory};
 use crate::words::{self, WORD};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// 64-bit words in a slot: two cache lines, which processors fetch together.
 const WORDS: usize = 16;
@@ -74,9 +75,6 @@ struct Use {
 
 const FILLING: u64 = u64::MAX;
 
-/// Room for one longer message.
-type Page = Box<[AtomicU64]>;
-
 /// The first word of a slot that holds this position, without the length. A position
 /// has 51 bits: enough for a message every 10 ns for eight months.
 fn stamp(position: u64) -> u64 {
@@ -84,14 +82,14 @@ fn stamp(position: u64) -> u64 {
 }
 
 /// The ring. See the file's picture.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     tail: Tail,
     head: Head,
     slots: Box<[Slot; SLOTS as usize]>,
     uses: [Use; PAGES],
-    /// Apart from `uses`: the receiver reads these.
-    pages: [OnceLock<Page>; PAGES],
+    /// All pages; the receiver reads this and not `uses`. Made when it is first used, in a
+    /// kind of memory that is copied without a lock.
+    pages: OnceLock<Arc<dyn Memory>>,
 }
 
 impl Inbox {
@@ -101,7 +99,7 @@ impl Inbox {
             head: Head::default(),
             slots: Box::new(std::array::from_fn(|_| Slot::default())),
             uses: std::array::from_fn(|_| Use::default()),
-            pages: std::array::from_fn(|_| OnceLock::new()),
+            pages: OnceLock::new(),
         }
     }
 
@@ -165,49 +163,30 @@ impl Inbox {
         Some(position)
     }
 
-    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `read` gives, and says
-    /// its position. None when there is no room.
+    /// Puts in a message of `len` bytes, at most [`LONGEST`], that `copy` puts there, and says
+    /// its position. None when there is no room. `memory` is what it mostly comes from.
     ///
     /// # Errors
-    /// What `read` fails with: then there is no message.
+    /// What `copy` fails with: then there is no message.
     pub(crate) fn push_long(
         &self,
         envelope: &Envelope,
         len: usize,
-        read: impl FnOnce(&mut [u8]) -> Result<()>,
+        memory: &dyn Memory,
+        copy: impl FnOnce(&Arc<dyn Memory>, Addr) -> Result<()>,
     ) -> Result<Option<u64>> {
-        // Clearing a buffer takes time too.
-        match len {
-            0..=512 => self.push_by::<512>(envelope, len, read),
-            513..=1024 => self.push_by::<1024>(envelope, len, read),
-            _ => self.push_by::<LONGEST>(envelope, len, read),
-        }
-    }
-
-    fn push_by<const BYTES: usize>(
-        &self,
-        envelope: &Envelope,
-        len: usize,
-        read: impl FnOnce(&mut [u8]) -> Result<()>,
-    ) -> Result<Option<u64>> {
-        let mut bytes = [0; BYTES];
-        let bytes = &mut bytes[..len];
-        read(bytes)?;
         let Some((page, before)) = self.take_page() else {
             return Ok(None);
         };
-        let words = self.pages[page].get_or_init(|| {
-            let words = 0..LONGEST / WORD;
-            words.map(|_| AtomicU64::new(0)).collect()
-        });
-        words::store(words, 0, bytes);
-        let claimed = self.claim();
+        let pages = self.pages.get_or_init(|| memory.scratch(PAGES * LONGEST));
+        let copied = copy(pages, place(page));
+        let claimed = copied.is_ok().then(|| self.claim()).flatten();
         if let Some(position) = claimed {
             self.publish(position, envelope, len, &(page as u64).to_le_bytes());
         }
         let until = claimed.map_or(before, |position| position + 1);
         self.uses[page].until.store(until, Ordering::Release);
-        Ok(claimed)
+        copied.map(|()| claimed)
     }
 
     /// A page that is free, and what its use was.
@@ -281,11 +260,12 @@ impl Inbox {
             read(&bytes[..len])
         } else {
             let page = words[HEADER].load(Ordering::Relaxed) as usize % PAGES;
-            let words = self.pages[page].get().map_or(&[][..], |page| page);
+            let pages = self.pages.get();
+            // Clearing a buffer takes time too.
             match len {
-                0..=512 => read_by::<512, _>(words, len, read),
-                513..=1024 => read_by::<1024, _>(words, len, read),
-                _ => read_by::<LONGEST, _>(words, len, read),
+                0..=512 => read_by::<512, _>(pages, place(page), len, read),
+                513..=1024 => read_by::<1024, _>(pages, place(page), len, read),
+                _ => read_by::<LONGEST, _>(pages, place(page), len, read),
             }
         };
         // After the data was read: then its slot and page are free.
@@ -294,15 +274,24 @@ impl Inbox {
     }
 }
 
+/// Where a page begins.
+fn place(page: usize) -> Addr {
+    Addr((page * LONGEST) as u64)
+}
+
 /// Has `read` see the first `len` bytes of a page, by way of `BYTES` on the stack.
 fn read_by<const BYTES: usize, T>(
-    words: &[AtomicU64],
+    pages: Option<&Arc<dyn Memory>>,
+    page: Addr,
     len: usize,
     read: impl FnOnce(&[u8]) -> T,
 ) -> T {
     let mut bytes = [0; BYTES];
     let bytes = &mut bytes[..len.min(BYTES)];
-    words::load(words, 0, bytes);
+    if let Some(pages) = pages {
+        // All of a page is there.
+        let _ = pages.read(page, bytes);
+    }
     read(bytes)
 }
 
@@ -311,6 +300,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::error::{Class, Error};
+    use crate::memory::HostBuffer;
     use parking_lot::Mutex;
 
     fn envelope(source: i32, tag: i32) -> Envelope {
@@ -327,11 +317,8 @@ mod tests {
             bytes[..data.len()].copy_from_slice(data);
             return inbox.push(envelope, &bytes, data.len()).is_some();
         }
-        let fill = |page: &mut [u8]| {
-            page.copy_from_slice(data);
-            Ok(())
-        };
-        let pushed = inbox.push_long(envelope, data.len(), fill);
+        let copy = |page: &Arc<dyn Memory>, at| Ok(page.write(at, data)?);
+        let pushed = inbox.push_long(envelope, data.len(), &HostBuffer::zeroed(0), copy);
         pushed.unwrap().is_some()
     }
 
@@ -381,8 +368,9 @@ mod tests {
     fn a_message_that_cannot_be_read_is_none() {
         let inbox = Inbox::new();
         for _ in 0..2 * PAGES {
-            let refuse = |_: &mut [u8]| Err(Error::new(Class::BUFFER, "no such memory"));
-            assert!(inbox.push_long(&envelope(0, 0), 500, refuse).is_err());
+            let refuse = |_: &Arc<dyn Memory>, _| Err(Error::new(Class::BUFFER, "no memory"));
+            let pushed = inbox.push_long(&envelope(0, 0), 500, &HostBuffer::zeroed(0), refuse);
+            assert!(pushed.is_err());
         }
         assert!(take(&inbox).is_none());
         assert!(put(&inbox, &envelope(0, 1), &[1; 500]));

@@ -143,6 +143,11 @@ pub trait Memory: Send + Sync + 'static {
         Err(ShareError("this memory is not one of pages".into()))
     }
 
+    /// `len` zero bytes of the worker's own, to which this memory is copied best.
+    fn scratch(&self, len: usize) -> Arc<dyn Memory> {
+        Arc::new(HostBuffer::zeroed(len))
+    }
+
     /// Lets an implementation recognise its own kind in [`Memory::copy_to`].
     fn as_any(&self) -> &dyn Any;
 }

@@ -15,6 +15,7 @@ use crate::error::{Class, Error, Result};
 use crate::inbox;
 use crate::mailbox::{BUFFERED_MAX, MESSAGE_COST, Message, Receive, Sending};
 use crate::matching::{Envelope, Pattern};
+use crate::memory::Memory;
 use crate::rank::Rank;
 use crate::request::{Completion, Outcome};
 use crate::world::World;
@@ -132,8 +133,11 @@ impl Rank {
                 view.read(&mut bytes[..len as usize])?;
                 mailbox.inbox.push(&envelope, &bytes, len as usize)
             } else {
-                let fill = |bytes: &mut [u8]| view.read(bytes);
-                mailbox.inbox.push_long(&envelope, len as usize, fill)?
+                let copy = |page: &Arc<dyn Memory>, at| view.copy_into(page, at, len);
+                let from = &**view.memory;
+                mailbox
+                    .inbox
+                    .push_long(&envelope, len as usize, from, copy)?
             };
             if let Some(name) = pushed {
                 mailbox.bell.ring();

@@ -10,7 +10,7 @@
 )]
 
 use crate::memory::region::Region;
-use faabric_mpi::memory::{Addr, Memory, OutOfBounds, ShareError, Shared};
+use faabric_mpi::memory::{Addr, HostBuffer, Memory, OutOfBounds, ShareError, Shared};
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -376,6 +376,15 @@ impl Memory for GuestMemory {
 
     fn leave(&self, at: Addr, len: u64) -> Result<(), ShareError> {
         self.0.leave(at.0, len)
+    }
+
+    /// The same kind, so that [`Memory::copy_to`] is one copy without a lock.
+    fn scratch(&self, len: usize) -> Arc<dyn Memory> {
+        match Region::fixed(len) {
+            Ok(region) => Arc::new(Self(Arc::new(region))),
+            // The system has no address space left for a mapping of its own.
+            Err(_) => Arc::new(HostBuffer::zeroed(len)),
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

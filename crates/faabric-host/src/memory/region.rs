@@ -46,20 +46,32 @@ pub(crate) enum GrowError {
 impl Region {
     /// A memory of `size` bytes that may grow to `limit`.
     pub(crate) fn new(size: usize, limit: usize) -> Result<Self, GrowError> {
-        let reservation = Reservation::new(RESERVED).map_err(|source| GrowError::System {
-            wanted: RESERVED as u64,
+        let region = Self::reserve(RESERVED, limit)?;
+        region.reservation.advise_huge(HUGE_FROM, INDEX_SPACE);
+        region.grow(size, |_| ())?;
+        Ok(region)
+    }
+
+    /// A memory of `size` bytes that no compiled code uses: no more than that is reserved.
+    pub(crate) fn fixed(size: usize) -> Result<Self, GrowError> {
+        let size = size.next_multiple_of(PAGE);
+        let region = Self::reserve(size, size)?;
+        region.grow(size, |_| ())?;
+        Ok(region)
+    }
+
+    fn reserve(reserved: usize, limit: usize) -> Result<Self, GrowError> {
+        let reservation = Reservation::new(reserved).map_err(|source| GrowError::System {
+            wanted: reserved as u64,
             source,
         })?;
-        reservation.advise_huge(HUGE_FROM, INDEX_SPACE);
-        let region = Self {
+        Ok(Self {
             reservation,
             size: AtomicUsize::new(0),
             limit: limit.min(INDEX_SPACE),
             growing: Mutex::new(()),
             ended: AtomicBool::new(false),
-        };
-        region.grow(size, |_| ())?;
-        Ok(region)
+        })
     }
 
     /// The address of the first byte; never changes.

@@ -5,13 +5,13 @@ use super::team::{PAGE, SMALL, Span, Turn, Window};
 use crate::error::{Class, Error, Result};
 use crate::memory::{self, Addr, HostBuffer};
 use crate::p2p::Data;
-use crate::words::{self, WORD};
+use crate::words;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes combined at a time: both operands stay in the first-level cache.
 const PIECE: usize = 4096;
-/// Bytes copied into or out of a page at a time: clearing a buffer takes time too.
+/// Bytes of pages combined at a time: clearing a buffer takes time too.
 const PART: usize = 512;
 
 /// How a contribution is handed over. All members choose the same, by its length.
@@ -141,8 +141,15 @@ impl Turn<'_> {
     ) -> Result<()> {
         self.set_offered(input.len);
         match form {
-            Form::Small => self.put::<SMALL>(form, input)?,
-            Form::Paged => self.put::<PART>(form, input)?,
+            Form::Small => {
+                let mut bytes = [0; SMALL];
+                let bytes = &mut bytes[..input.len as usize];
+                if !bytes.is_empty() {
+                    input.read(0, bytes)?;
+                }
+                words::store(self.small(self.me), 0, bytes);
+            }
+            Form::Paged => input.copy_to(0, input.len, self.page(self.me), 0)?,
             Form::Copied => {
                 let mut big = self.big(self.me).write();
                 big.bytes.resize(input.len as usize, 0);
@@ -153,41 +160,6 @@ impl Turn<'_> {
                 big.send = Some(input.to_window());
                 big.recv = result.map(Span::to_window);
             }
-        }
-        Ok(())
-    }
-
-    /// Puts the caller's contribution beside its stamp, or into its page, by way of
-    /// `BYTES` on the stack.
-    #[inline]
-    fn put<const BYTES: usize>(&self, form: Form, input: Span<'_>) -> Result<()> {
-        let (words, mut bytes) = (self.words(form, self.me), [0; BYTES]);
-        let (mut at, len) = (0, input.len as usize);
-        while at < len {
-            let bytes = &mut bytes[..BYTES.min(len - at)];
-            input.read(at as u64, bytes)?;
-            words::store(words, at / WORD, bytes);
-            at += bytes.len();
-        }
-        Ok(())
-    }
-
-    /// The same in the other direction, from a member's contribution.
-    #[inline]
-    fn get<const BYTES: usize>(
-        &self,
-        (form, member): (Form, usize),
-        part: Range<usize>,
-        to: Span<'_>,
-        to_offset: u64,
-    ) -> Result<()> {
-        let words = self.words(form, member);
-        let (mut bytes, mut at) = ([0; BYTES], part.start);
-        while at < part.end {
-            let bytes = &mut bytes[..BYTES.min(part.end - at)];
-            words::load(words, at, bytes);
-            to.write(to_offset + (at - part.start) as u64, bytes)?;
-            at += bytes.len();
         }
         Ok(())
     }
@@ -224,9 +196,8 @@ impl Turn<'_> {
     ) -> Result<()> {
         let part = self.part_of(form, member, offset, out.len() as u64)?;
         match form {
-            Form::Small | Form::Paged => {
-                words::load(self.words(form, member), part.start, out);
-            }
+            Form::Small => words::load(self.small(member), part.start, out),
+            Form::Paged => self.page(member).read(offset, out)?,
             Form::Copied => {
                 let big = self.big(member).read();
                 out.copy_from_slice(big.bytes.get(part).ok_or_else(unlike)?);
@@ -256,8 +227,13 @@ impl Turn<'_> {
         }
         let part = self.part_of(form, member, offset, len)?;
         match form {
-            Form::Small => self.get::<SMALL>((form, member), part, to, to_offset),
-            Form::Paged => self.get::<PART>((form, member), part, to, to_offset),
+            Form::Small => {
+                let mut bytes = [0; SMALL];
+                let bytes = &mut bytes[..part.len()];
+                words::load(self.small(member), part.start, bytes);
+                to.write(to_offset, bytes)
+            }
+            Form::Paged => self.page(member).copy_to(offset, len, to, to_offset),
             Form::Copied => {
                 let big = self.big(member).read();
                 let bytes = big.bytes.get(part);
@@ -343,20 +319,26 @@ impl Turn<'_> {
         left: usize,
         right: usize,
     ) -> Result<()> {
-        if matches!(form, Form::Small | Form::Paged) {
-            let (left, right) = (self.words(form, left), self.words(form, right));
+        if form == Form::Small {
+            let (left, right) = (self.small(left), self.small(right));
+            let (mut acc, mut operand) = ([0; SMALL], [0; SMALL]);
+            let (acc, operand) = (&mut acc[..len as usize], &mut operand[..len as usize]);
+            words::load(left, 0, acc);
+            words::load(right, 0, operand);
+            kernel(acc, operand);
+            words::store(left, 0, acc);
+        } else if form == Form::Paged {
+            let (left, right) = (self.page(left), self.page(right));
             let (mut acc, mut operand) = ([0; PART], [0; PART]);
-            // Whole values, in whole words.
-            let step = PART - PART % (unit * WORD);
-            let (mut at, len) = (0, len as usize);
+            let (step, mut at) = ((PART - PART % unit) as u64, 0);
             while at < len {
-                let n = step.min(len - at);
+                let n = step.min(len - at) as usize;
                 let (acc, operand) = (&mut acc[..n], &mut operand[..n]);
-                words::load(left, at, acc);
-                words::load(right, at, operand);
+                left.read(at, acc)?;
+                right.read(at, operand)?;
                 kernel(acc, operand);
-                words::store(left, at / WORD, acc);
-                at += n;
+                left.write(at, acc)?;
+                at += n as u64;
             }
         } else {
             // Left before right: all who lock two go up the tree in this order.

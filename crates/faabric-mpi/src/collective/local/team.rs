@@ -141,8 +141,6 @@ struct Line(AtomicU32);
 
 struct Member {
     cells: Box<[Cell]>,
-    /// Made when they are first used.
-    pages: [OnceLock<Box<[AtomicU64]>>; BIGS],
     big: [RwLock<Big>; BIGS],
     done: Line,
 }
@@ -163,6 +161,8 @@ pub(crate) struct Team {
     members: Box<[Member]>,
     /// One for each cell of a member.
     crowds: Box<[Crowd]>,
+    /// The pages of all members. Made when they are first used.
+    pages: OnceLock<Arc<dyn Memory>>,
     bell: Doorbell,
     /// Members that wait at their own mailbox, because they have other operations
     /// under way.
@@ -194,13 +194,13 @@ impl Team {
         };
         let member = || Member {
             cells: (0..cells).map(|_| Cell::default()).collect(),
-            pages: Default::default(),
             big: Default::default(),
             done: Line::default(),
         };
         Team {
             members: (0..size).map(|_| member()).collect(),
             crowds: (0..cells).map(|_| crowd()).collect(),
+            pages: OnceLock::new(),
             bell: Doorbell::default(),
             elsewhere: AtomicU32::new(0),
             ranks: ranks.into(),
@@ -398,14 +398,26 @@ impl<'a> Turn<'a> {
         self.cell(member).offered.load(Ordering::Relaxed)
     }
 
-    /// Where a contribution lies that is beside the stamp, or in a page.
+    /// Where a contribution lies that is beside the stamp.
     #[inline]
-    pub(super) fn words(&self, form: Form, member: usize) -> &'a [AtomicU64] {
-        if form == Form::Small {
-            return &self.cell(member).small;
+    pub(super) fn small(&self, member: usize) -> &'a [AtomicU64] {
+        &self.cell(member).small
+    }
+
+    /// A member's page.
+    #[inline]
+    pub(super) fn page(&self, member: usize) -> Span<'a> {
+        let team = self.team;
+        let pages = team.pages.get_or_init(|| {
+            let all = team.size() * BIGS * PAGE;
+            self.rank.memory.scratch(all)
+        });
+        let index = member * BIGS + self.turn as usize % BIGS;
+        Span {
+            memory: pages,
+            addr: Addr((index * PAGE) as u64),
+            len: PAGE as u64,
         }
-        let page = &self.team.members[member].pages[self.turn as usize % BIGS];
-        page.get_or_init(|| (0..PAGE / WORD).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// The caller's contribution is in its cell, for whoever waits for this member.
