@@ -2,7 +2,7 @@
 
 use crate::datatype::{self, Cursor, Datatype, Side};
 use crate::error::{Class, Error, Result};
-use crate::inbox;
+use crate::inbox::{self, Bytes};
 use crate::matching::Envelope;
 use crate::memory::{self, Addr, Memory};
 use crate::request::Outcome;
@@ -129,6 +129,18 @@ impl<'a> View<'a> {
         let bytes = &mut bytes[..len as usize];
         self.read(bytes)?;
         Ok(to.write(at, bytes)?)
+    }
+
+    /// As [`View::fill`], from the ring.
+    pub(crate) fn fill_from(&self, bytes: Bytes<'_>) -> Result<()> {
+        match (bytes, self.start()) {
+            (Bytes::Here(bytes), _) => self.fill(bytes),
+            (Bytes::Page(page, at, len), Some(start)) => {
+                let fits = self.len().unwrap_or(u64::MAX).min(len as u64);
+                Ok(page.copy_to(at, fits, &**self.memory, start)?)
+            }
+            (bytes, None) => self.fill(&bytes.to_box()),
+        }
     }
 
     /// Fills the data's first bytes from `bytes`; what does not fit is left out.

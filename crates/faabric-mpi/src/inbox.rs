@@ -42,6 +42,36 @@ const PAGES: usize = 16;
 const LEN_BITS: u32 = 13;
 const _: () = assert!(LONGEST < 1 << LEN_BITS);
 
+/// The data of a message, where it lies until it is taken.
+#[derive(Clone, Copy)]
+pub(crate) enum Bytes<'a> {
+    Here(&'a [u8]),
+    /// So many bytes in a page.
+    Page(&'a Arc<dyn Memory>, Addr, usize),
+}
+
+impl Bytes<'_> {
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Here(bytes) => bytes.len(),
+            Self::Page(_, _, len) => len,
+        }
+    }
+
+    /// A copy.
+    pub(crate) fn to_box(self) -> Box<[u8]> {
+        match self {
+            Self::Here(bytes) => bytes.into(),
+            Self::Page(pages, at, len) => {
+                let mut bytes = vec![0; len];
+                // All of a page is there.
+                let _ = pages.read(at, &mut bytes);
+                bytes.into()
+            }
+        }
+    }
+}
+
 /// A slot is free for position p once `head > p - SLOTS`, and holds it once its stamp
 /// is that of p.
 #[derive(Debug, Default)]
@@ -247,7 +277,7 @@ impl Inbox {
 
     /// Takes the message that [`Inbox::peek`] gave: `read` sees its data.
     #[inline]
-    pub(crate) fn take<T>(&self, len: usize, read: impl FnOnce(&[u8]) -> T) -> T {
+    pub(crate) fn take<T>(&self, len: usize, read: impl FnOnce(Bytes<'_>) -> T) -> T {
         let position = self.head.next.load(Ordering::Relaxed);
         let words = self.words(position);
         let done = if len <= SHORT {
@@ -257,15 +287,13 @@ impl Inbox {
                 HEADER * WORD,
                 &mut bytes[..len.next_multiple_of(WORD)],
             );
-            read(&bytes[..len])
+            read(Bytes::Here(&bytes[..len]))
         } else {
             let page = words[HEADER].load(Ordering::Relaxed) as usize % PAGES;
-            let pages = self.pages.get();
-            // Clearing a buffer takes time too.
-            match len {
-                0..=512 => read_by::<512, _>(pages, place(page), len, read),
-                513..=1024 => read_by::<1024, _>(pages, place(page), len, read),
-                _ => read_by::<LONGEST, _>(pages, place(page), len, read),
+            match self.pages.get() {
+                Some(pages) => read(Bytes::Page(pages, place(page), len)),
+                // It was published after they were made.
+                None => read(Bytes::Here(&[])),
             }
         };
         // After the data was read: then its slot and page are free.
@@ -277,22 +305,6 @@ impl Inbox {
 /// Where a page begins.
 fn place(page: usize) -> Addr {
     Addr((page * LONGEST) as u64)
-}
-
-/// Has `read` see the first `len` bytes of a page, by way of `BYTES` on the stack.
-fn read_by<const BYTES: usize, T>(
-    pages: Option<&Arc<dyn Memory>>,
-    page: Addr,
-    len: usize,
-    read: impl FnOnce(&[u8]) -> T,
-) -> T {
-    let mut bytes = [0; BYTES];
-    let bytes = &mut bytes[..len.min(BYTES)];
-    if let Some(pages) = pages {
-        // All of a page is there.
-        let _ = pages.read(page, bytes);
-    }
-    read(bytes)
 }
 
 #[cfg(test)]
@@ -324,7 +336,7 @@ mod tests {
 
     fn take(inbox: &Inbox) -> Option<(Envelope, Vec<u8>)> {
         let (_, envelope, len) = inbox.peek()?;
-        Some((envelope, inbox.take(len, <[u8]>::to_vec)))
+        Some((envelope, inbox.take(len, |bytes| bytes.to_box().into_vec())))
     }
 
     #[test]

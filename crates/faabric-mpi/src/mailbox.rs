@@ -13,7 +13,7 @@
 
 use crate::data::{Data, View};
 use crate::error::Result;
-use crate::inbox::Inbox;
+use crate::inbox::{Bytes, Inbox};
 use crate::matching::{Envelope, Pattern, Queues};
 use crate::observe::Numbers;
 use crate::remote::{Incoming, Outgoing};
@@ -157,9 +157,9 @@ impl State {
     }
 
     /// Matches a message of the ring.
-    fn take_in(&mut self, position: u64, envelope: &Envelope, bytes: &[u8]) {
+    fn take_in(&mut self, position: u64, envelope: &Envelope, bytes: Bytes<'_>) {
         match self.arrive(envelope) {
-            None => self.keep_named(*envelope, bytes.into(), position),
+            None => self.keep_named(*envelope, bytes.to_box(), position),
             Some(receive) => {
                 receive.fill(envelope, bytes);
                 self.spent.push(receive);
@@ -205,9 +205,9 @@ impl State {
 
 impl Receive {
     /// Ends the receive with a message that is here whole. Does not wake its owner.
-    pub(crate) fn fill(&self, envelope: &Envelope, bytes: &[u8]) {
+    pub(crate) fn fill(&self, envelope: &Envelope, bytes: Bytes<'_>) {
         let (len, capacity) = (bytes.len() as u64, self.data.len().unwrap_or(u64::MAX));
-        let filled = self.data.view().fill(bytes);
+        let filled = self.data.view().fill_from(bytes);
         if len <= capacity && filled.is_ok() {
             return self.completion.end(Outcome::received(envelope, len), None);
         }
@@ -325,7 +325,7 @@ impl Mailbox {
                 return None;
             }
             // It cannot fail: the target was checked.
-            self.inbox.take(len, |bytes| target.fill(bytes)).ok()?;
+            self.inbox.take(len, |bytes| target.fill_from(bytes)).ok()?;
             return Some(Outcome::received(&envelope, len as u64));
         }
     }

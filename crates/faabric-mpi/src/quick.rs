@@ -21,7 +21,7 @@ use crate::handle::{CommHandle, RequestHandle, Table};
 use crate::inbox;
 use crate::mailbox::Mailbox;
 use crate::matching::{Envelope, Pattern};
-use crate::memory::Addr;
+use crate::memory::{Addr, Memory};
 use crate::p2p::Started;
 use crate::rank::{Buffer, Rank};
 use crate::request::{Completion, Kind, Outcome, Request};
@@ -378,7 +378,7 @@ impl Rank {
         Some((comm, mailbox, len))
     }
 
-    /// Puts a message of at most [`inbox::SHORT`] bytes into the receiver's ring.
+    /// Puts a message of at most [`inbox::LONGEST`] bytes into the receiver's ring.
     #[inline]
     fn push_quick(
         &self,
@@ -389,12 +389,7 @@ impl Rank {
         len: u64,
         tag: i32,
     ) -> bool {
-        if mode == SendMode::Synchronous || len > inbox::SHORT as u64 {
-            return false;
-        }
-        let mut bytes = [0; inbox::SHORT];
-        let len = len as usize;
-        if len > 0 && self.memory.read(buffer.addr, &mut bytes[..len]).is_err() {
+        if mode == SendMode::Synchronous || len > inbox::LONGEST as u64 {
             return false;
         }
         let envelope = Envelope {
@@ -402,7 +397,22 @@ impl Rank {
             source: comm.rank as i32,
             tag,
         };
-        let pushed = mailbox.inbox.push(&envelope, &bytes, len);
+        let memory = &*self.memory;
+        let pushed = if len > inbox::SHORT as u64 {
+            let copy =
+                |page: &Arc<dyn Memory>, at| Ok(memory.copy_to(buffer.addr, len, &**page, at)?);
+            let pushed = mailbox
+                .inbox
+                .push_long(&envelope, len as usize, memory, copy);
+            // An address beyond the memory is for the general way to complain about.
+            pushed.ok().flatten()
+        } else {
+            let (mut bytes, len) = ([0; inbox::SHORT], len as usize);
+            if len > 0 && memory.read(buffer.addr, &mut bytes[..len]).is_err() {
+                return false;
+            }
+            mailbox.inbox.push(&envelope, &bytes, len)
+        };
         if pushed.is_some() {
             mailbox.bell.ring();
         }

@@ -12,6 +12,7 @@ use crate::abi;
 use crate::data::{Stream, View};
 use crate::desk::Answer;
 use crate::error::{Class, Error, Result};
+use crate::inbox::Bytes;
 use crate::mailbox::{MESSAGE_COST, Message, Receive, Sending};
 use crate::matching::Envelope;
 use crate::p2p::Started;
@@ -504,7 +505,7 @@ impl World {
         let incoming = state.incoming.entry(packet.source.0).or_default();
         let credit = incoming.receive(payload.len() as u64);
         drop(state);
-        receive.fill(&envelope, payload);
+        receive.fill(&envelope, Bytes::Here(payload));
         self.wake(to.0);
         if let Some(bytes) = credit {
             self.give_credit(to.0, packet.source, bytes);
