@@ -271,32 +271,8 @@ impl Drop for Delivery {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::reader::tests::Ear;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// Notes what comes, in order; streams when they end.
-    #[derive(Clone, Default)]
-    struct Ear(Arc<Mutex<Vec<Vec<u8>>>>);
-
-    struct Bucket(Ear, Vec<u8>);
-
-    impl Sink for Ear {
-        fn deliver(&self, _: Rank, header: &[u8], payload: &[u8]) {
-            self.0.lock().push([header, payload].concat());
-        }
-        fn open(&self, _: Rank, header: &[u8], _: u64) -> Box<dyn Drain> {
-            Box::new(Bucket(self.clone(), header.to_vec()))
-        }
-        fn lost(&self, _: &LinkError) {}
-    }
-
-    impl Drain for Bucket {
-        fn write(&mut self, bytes: &[u8]) {
-            self.1.extend_from_slice(bytes);
-        }
-        fn end(self: Box<Self>) {
-            self.0.0.lock().push(self.1);
-        }
-    }
 
     fn two(config: Config) -> Vec<(Arc<InProcess>, Delivery)> {
         let place: Place = Arc::new(|rank: Rank| (rank.0 < 2).then_some(rank.index()));

@@ -391,7 +391,7 @@ fn came(read: io::Result<usize>) -> Result<Option<usize>, Error> {
 const _: () = assert!(BUFFER >= MAX_FRAME && MAX_HEADER < MAX_FRAME);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::fabric::{LinkError, Sink};
@@ -405,9 +405,9 @@ mod tests {
 
     /// Keeps whole packets, and streams that came to their end.
     #[derive(Clone, Default)]
-    struct Ear(Arc<Mutex<Vec<Vec<u8>>>>);
+    pub(crate) struct Ear(pub(crate) Arc<Mutex<Vec<Vec<u8>>>>);
 
-    struct Bucket(Ear, Vec<u8>);
+    pub(crate) struct Bucket(Ear, Vec<u8>);
 
     impl Sink for Ear {
         fn deliver(&self, _: Rank, header: &[u8], payload: &[u8]) {

@@ -196,17 +196,29 @@ pub(super) fn reduce(
     collective(shared, comm, &Collective::Reduce { data, root })
 }
 
-pub(super) fn allreduce(
-    shared: &Shared,
-    send: u32,
-    recv: u32,
-    count: i32,
-    datatype: u32,
-    op: u32,
-    comm: u32,
-) -> Option<i32> {
-    let data = reduction(send, recv, count.into(), datatype, op);
-    collective(shared, comm, &Collective::Allreduce(data))
+/// Reductions that differ in nothing but who gets what of the result.
+macro_rules! reductions {
+    ($($name:ident: $call:ident;)*) => {$(
+        pub(super) fn $name(
+            shared: &Shared,
+            send: u32,
+            recv: u32,
+            count: i32,
+            datatype: u32,
+            op: u32,
+            comm: u32,
+        ) -> Option<i32> {
+            let data = reduction(send, recv, count.into(), datatype, op);
+            collective(shared, comm, &Collective::$call(data))
+        }
+    )*};
+}
+
+reductions! {
+    allreduce: Allreduce;
+    reduce_scatter_block: ReduceScatterBlock;
+    scan: Scan;
+    exscan: Exscan;
 }
 
 pub(super) fn allgather(
@@ -237,43 +249,4 @@ pub(super) fn alltoall(
     let send = buffer(sendbuf, sendcount, sendtype);
     let recv = buffer(recvbuf, recvcount, recvtype);
     collective(shared, comm, &Collective::Alltoall { send, recv })
-}
-
-pub(super) fn reduce_scatter_block(
-    shared: &Shared,
-    send: u32,
-    recv: u32,
-    count: i32,
-    datatype: u32,
-    op: u32,
-    comm: u32,
-) -> Option<i32> {
-    let data = reduction(send, recv, count.into(), datatype, op);
-    collective(shared, comm, &Collective::ReduceScatterBlock(data))
-}
-
-pub(super) fn scan(
-    shared: &Shared,
-    send: u32,
-    recv: u32,
-    count: i32,
-    datatype: u32,
-    op: u32,
-    comm: u32,
-) -> Option<i32> {
-    let data = reduction(send, recv, count.into(), datatype, op);
-    collective(shared, comm, &Collective::Scan(data))
-}
-
-pub(super) fn exscan(
-    shared: &Shared,
-    send: u32,
-    recv: u32,
-    count: i32,
-    datatype: u32,
-    op: u32,
-    comm: u32,
-) -> Option<i32> {
-    let data = reduction(send, recv, count.into(), datatype, op);
-    collective(shared, comm, &Collective::Exscan(data))
 }

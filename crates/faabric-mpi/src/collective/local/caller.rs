@@ -3,7 +3,8 @@
 use super::Local;
 use super::move_turns as moves;
 use super::share::{Flat, Form};
-use super::team::{Span, Turn, Window};
+use super::turn::Turn;
+use super::window::{Span, Window};
 use crate::collective::algorithm::barrier;
 use crate::collective::check;
 use crate::collective::reducer::Reducer;

@@ -26,6 +26,8 @@ mod reduce_calls;
 mod reduce_turns;
 mod share;
 mod team;
+mod turn;
+mod window;
 
 use super::call::Collective;
 use super::select::Thresholds;
@@ -38,7 +40,8 @@ use parking_lot::Mutex;
 use share::Form;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use team::{Team, Turn};
+use team::Team;
+use turn::Turn;
 
 /// The teams of one worker's ranks.
 #[derive(Default)]
@@ -88,7 +91,7 @@ impl Registry {
 pub(crate) struct Local {
     team: Arc<Team>,
     me: usize,
-    place: team::Place,
+    place: turn::Place,
     /// Ranks of the communicator that are members of the team.
     members: Vec<u32>,
     /// The lowest rank on each worker, in rank order.
@@ -146,7 +149,7 @@ impl Local {
         Some(Local {
             team,
             me,
-            place: team::Place::default(),
+            place: turn::Place::default(),
             members,
             leaders,
             worker,

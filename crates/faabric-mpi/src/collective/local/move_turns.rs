@@ -2,7 +2,8 @@
 
 use super::reduce_turns::leave_shown;
 use super::share::{Form, unlike};
-use super::team::{Span, Turn};
+use super::turn::Turn;
+use super::window::Span;
 use crate::error::Result;
 
 /// All wait for all.

@@ -1,7 +1,8 @@
 //! Reductions within a team.
 
 use super::share::Form;
-use super::team::{Span, Turn, Window};
+use super::turn::Turn;
+use super::window::{Span, Window};
 use crate::collective::schedule::Blocks;
 use crate::error::Result;
 use crate::memory::{Addr, HostBuffer};

@@ -1,7 +1,9 @@
 //! What members give each other in a turn, and how they take it.
 
 use super::reduce_turns::Operation;
-use super::team::{PAGE, SMALL, Span, Turn, Window};
+use super::team::{PAGE, SMALL};
+use super::turn::Turn;
+use super::window::{Span, Window};
 use crate::error::{Class, Error, Result};
 use crate::memory::{self, Addr, HostBuffer};
 use crate::p2p::Data;
