@@ -83,7 +83,7 @@ pub use launch::{Launch, Launched, Launcher, Numbers, Program};
 pub use quick::Variable;
 pub use rank::{Buffer, Rank};
 pub use send::{Destination, Origin, SendMode};
-pub use spawn::{Command, Spawned};
+pub use spawn::{Codes, Command, Spawned};
 pub use status::Status;
 pub use topology::Topology;
 pub use world::{Ending, Placement, World};

@@ -51,7 +51,49 @@ pub struct Spawned {
     /// could not be started.
     pub comm: Result<CommHandle>,
     /// The error code of each process that was asked for, command after command.
-    pub codes: Vec<i32>,
+    pub codes: Codes,
+}
+
+/// Error codes of processes that were asked for. A guest may ask for billions, so they are
+/// not written out before there is known to be room for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Codes {
+    /// Of each command: how many processes were asked for, and how many started.
+    commands: Vec<(u32, u32)>,
+}
+
+impl Codes {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.commands
+            .iter()
+            .map(|&(asked, _)| u64::from(asked))
+            .sum()
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = i32> {
+        let code = |started| match started {
+            true => abi::MPI_SUCCESS,
+            false => abi::MPI_ERR_SPAWN,
+        };
+        self.commands
+            .iter()
+            .flat_map(move |&(asked, started)| (0..asked).map(move |i| code(i < started)))
+    }
+
+    fn to_words(&self) -> Vec<u64> {
+        let word = |&(asked, started): &(u32, u32)| u64::from(asked) << 32 | u64::from(started);
+        self.commands.iter().map(word).collect()
+    }
+
+    fn from_words(words: &[u64]) -> Self {
+        let command = |word: &u64| ((word >> 32) as u32, *word as u32);
+        Self {
+            commands: words.iter().map(command).collect(),
+        }
+    }
 }
 
 impl Rank {
@@ -69,32 +111,27 @@ impl Rank {
         given: Result<(String, Vec<Command>)>,
     ) -> Result<Spawned> {
         let (comm, root) = self.rooted(comm, root)?;
-        let mut codes = Vec::new();
+        let mut codes = Codes::default();
         let mut answer = Ok(Vec::new());
         if comm.rank == root {
             answer = given.and_then(|(cwd, commands)| {
                 let launched = self.launch_all(guest, &comm, &cwd, &commands);
                 let started = launched.as_ref().map_or(&[][..], |l| &l.counts);
-                for (at, command) in commands.iter().enumerate() {
-                    let started = started.get(at).map_or(0, |count| *count as i32);
-                    let code = |i| match i < started {
-                        true => abi::MPI_SUCCESS,
-                        false => abi::MPI_ERR_SPAWN,
-                    };
-                    codes.extend((0..command.most).map(code));
-                }
+                let started = started.iter().copied().chain(std::iter::repeat(0));
+                let asked = commands.iter().map(|command| command.most.max(0) as u32);
+                codes.commands = asked.zip(started).collect();
                 let Launched { first, counts } = launched?;
                 let count: u32 = counts.iter().sum();
                 Ok(vec![u64::from(first), u64::from(count), self.fresh_id()])
             });
         }
-        let codes: Vec<u64> = codes.into_iter().map(|code| code as u64).collect();
+        let codes = codes.to_words();
         let everyone = Rank::everyone(&comm, root);
         let codes = self.share(guest, &comm, &everyone, TAG, codes)?;
         let answer = self.share_answer(guest, &comm, &everyone, answer)?;
         Ok(Spawned {
             comm: answer.and_then(|words| self.with_children(guest, &comm, &words)),
-            codes: codes.into_iter().map(|code| code as i32).collect(),
+            codes: Codes::from_words(&codes),
         })
     }
 

@@ -312,7 +312,7 @@ pub(super) fn not_null(at: u32) -> Result<()> {
 }
 
 #[cold]
-fn bad_pointer(error: OutOfBounds) -> Error {
+pub(super) fn bad_pointer(error: OutOfBounds) -> Error {
     Error::new(Class::ARG, format!("a pointer argument is wrong: {error}"))
 }
 

@@ -3,11 +3,11 @@
 //! Arguments that matter at the root only are read there only. The guest's C code passes
 //! its current directory along, which the host does not know.
 
-use super::caller::{Caller, Code, Env, NO_COMM, call, not_null};
+use super::caller::{Caller, Code, Env, NO_COMM, bad_pointer, call, not_null};
 use super::comm::create;
 use faabric_mpi::abi::{MPI_COMM_NULL, MPI_MAX_INFO_VAL, MPI_MAX_PORT_NAME};
 use faabric_mpi::handle::{CommHandle, InfoHandle};
-use faabric_mpi::{Class, Command, Error, Rank, Result};
+use faabric_mpi::{Class, Codes, Command, Error, Rank, Result};
 
 /// The longest argument of a command, in bytes, and the most of them: what Linux takes.
 const LONGEST: i32 = 128 << 10;
@@ -105,10 +105,21 @@ fn spawn_all(
         let given = cwd.and_then(|cwd| Ok((cwd, given?)));
         let spawned = rank.comm_spawn(guest, CommHandle(comm), root, given)?;
         if codes != 0 {
-            guest.put_ints(codes, &spawned.codes)?;
+            put_codes(guest, codes, &spawned.codes)?;
         }
         guest.put_handle(intercomm, spawned.comm?)
     })
+}
+
+/// Writes the error codes of processes, if there is room for all.
+fn put_codes(guest: &Caller<'_>, at: u32, codes: &Codes) -> Result<()> {
+    let memory = guest.memory();
+    let len = codes.count().saturating_mul(4).min(u32::MAX.into()) as u32;
+    memory.check(at, len).map_err(bad_pointer)?;
+    for (at, code) in (at..).step_by(4).zip(codes.iter()) {
+        memory.write_i32(at, code).map_err(bad_pointer)?;
+    }
+    Ok(())
 }
 
 fn spawn(
