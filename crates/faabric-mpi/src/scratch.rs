@@ -3,7 +3,8 @@
 //!
 //! A guest names the sizes, and types that overlap themselves can name more than its
 //! memory has. What all guests of a worker can make it hold is bounded therefore; the
-//! call that would exceed the bound fails, and the worker lives.
+//! call that would exceed the bound fails, and the worker lives. The machine may have other
+//! workers, and other work: a long one must also fit well into what is available just then.
 
 use crate::error::{Class, Error, Result};
 use std::ops::{Deref, DerefMut};
@@ -13,6 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Shorter ones are not counted, so that short messages do without a shared counter:
 /// a rank has room for 2^20 of them at most.
 const COUNTED: u64 = 4096;
+
+/// Longer ones are held against what the machine has left, which takes microseconds to
+/// find out.
+const LONG: u64 = 64 << 20;
 
 /// What this worker holds for all its guests.
 static HELD: Account = Account::new();
@@ -54,6 +59,23 @@ impl Account {
     }
 }
 
+/// Bytes that this process could have without taking them from others; none where the
+/// system does not say.
+fn available() -> Option<u64> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = machine
+        .lines()
+        .find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let machine = 1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?;
+    let group = |name| {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let group = group("max").zip(group("current"));
+    let group = group.map(|(max, now)| max.saturating_sub(now));
+    Some(group.map_or(machine, |group| group.min(machine)))
+}
+
 /// Bytes of the worker, counted as long as they are held.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -69,6 +91,18 @@ impl Scratch {
     /// `MPI_ERR_NO_MEM` when the worker does not have them.
     pub(crate) fn zeroed(len: u64, purpose: &str) -> Result<Scratch> {
         let mut scratch = Scratch::default();
+        if len >= LONG
+            && let Some(available) = available()
+            && len > available / 4
+        {
+            return Err(Error::new(
+                Class::NO_MEM,
+                format!(
+                    "no {len} bytes for {purpose}: one call may hold a quarter of the {available} \
+                     bytes that the worker's machine has left"
+                ),
+            ));
+        }
         if len >= COUNTED {
             if !HELD.take(len) {
                 return Err(Error::new(
@@ -141,6 +175,13 @@ mod tests {
         assert!(!account.take(1) && !account.take(u64::MAX));
         account.give_back(40);
         assert!(!account.take(41) && account.take(40));
+    }
+
+    #[test]
+    fn the_system_says_what_is_left() {
+        let machine = rustix::system::sysinfo();
+        let all = machine.totalram * u64::from(machine.mem_unit);
+        assert!(available().is_some_and(|available| 0 < available && available <= all));
     }
 
     #[test]
