@@ -274,6 +274,14 @@ impl Mailbox {
         state
     }
 
+    /// Takes in what has arrived in the ring, if anything has.
+    #[inline]
+    pub(crate) fn progress(&self) {
+        if self.inbox.has_next() {
+            drop(self.open());
+        }
+    }
+
     /// The queues, with all that senders began to put into the ring taken in: for a
     /// sender, whose own earlier messages may be in the ring behind one that another
     /// sender has not finished.
@@ -351,9 +359,7 @@ impl Mailbox {
             let fabric = world.remote.fabric().filter(|_| !world.is_crowded());
             let (mut looks, mut moved) = (0, false);
             let found = world.linger(|| {
-                if self.inbox.has_next() {
-                    drop(self.open());
-                }
+                self.progress();
                 let found = ready();
                 looks += 1;
                 if let (None, 0, Some(fabric)) = (&found, looks % LOOKS_A_POLL, fabric) {

@@ -154,9 +154,7 @@ impl Rank {
         }
         let mailbox = self.mailbox();
         self.world.linger_quick(|| {
-            if mailbox.inbox.has_next() {
-                drop(mailbox.open());
-            }
+            mailbox.progress();
             completion.is_complete().then_some(())
         })
     }
@@ -300,9 +298,7 @@ impl Rank {
             Started::Pending(completion) => {
                 let mailbox = self.mailbox();
                 let ended = self.world.linger_quick(|| {
-                    if mailbox.inbox.has_next() {
-                        drop(mailbox.open());
-                    }
+                    mailbox.progress();
                     completion.result()
                 });
                 match ended {
