@@ -81,6 +81,7 @@ faults: sdk
 # sanitizer, which does not know that stack, would take what lay there for being there still.
 # It also leaves signal stacks alone: wasmer gives each thread one of its own, and the sanitizer
 # would unmap that in place of the one it made, under whatever is mapped there next.
+# A quarter of a gigabyte of freed memory, its default, would hide or feign a leak.
 SANITIZED := $(CARGO_TARGET_DIR)/sanitized
 HOST = $(shell rustc -vV | sed -n 's/host: //p')
 FUZZ_SECONDS ?= 1800
@@ -89,7 +90,7 @@ fuzz: sdk
 	RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes -Cllvm-args=-asan-stack=0" \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo build --release --locked --target $(HOST)
-	ASAN_OPTIONS=use_sigaltstack=0 FAABRIC=$(SANITIZED)/$(HOST)/release/faabric \
+	ASAN_OPTIONS=use_sigaltstack=0:quarantine_size_mb=32 FAABRIC=$(SANITIZED)/$(HOST)/release/faabric \
 	scripts/fuzz-abi --seconds $(FUZZ_SECONDS) --jobs 2
 
 mpich-tests: sdk

@@ -342,9 +342,11 @@ impl Job {
 
     /// Reports ranks that do not end in time.
     fn watch(self: &Arc<Self>) {
-        let job = Arc::clone(self);
+        // Weakly: a job that is forgotten before gives its memory back at once.
+        let job = Arc::downgrade(self);
         self.shared.runtime.spawn(async move {
             tokio::time::sleep(PATIENCE).await;
+            let Some(job) = job.upgrade() else { return };
             for rank in job.ranks() {
                 let reason = format!(
                     "did not end within {} s of being stopped",
