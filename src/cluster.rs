@@ -22,6 +22,9 @@ pub(crate) const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
 /// How long a first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the workers of an embedded cluster may take to join before a job is submitted.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long each part of an embedded cluster may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -105,7 +108,7 @@ impl Part {
 
 impl Embedded {
     /// Starts a planner that keeps everything in memory and `workers` workers of
-    /// `slots` slots each.
+    /// `slots` slots each, which have joined it if the machine is not too busy.
     ///
     /// # Errors
     /// When no loopback port can be had or a component refuses its configuration.
@@ -124,6 +127,7 @@ impl Embedded {
             planner,
             workers: Vec::new(),
         };
+        let mut handles = Vec::new();
         for index in 0..workers {
             let config = faabric_worker::Config {
                 name: format!("local-{index}"),
@@ -136,9 +140,22 @@ impl Embedded {
                 ..faabric_worker::Config::default()
             };
             let worker = faabric_worker::Worker::start(config).await?;
+            handles.push(worker.handle());
             let part =
                 Part::start(|stopped| async move { Ok(worker.run(until_set(stopped)).await?) });
             cluster.workers.push(part);
+        }
+        // Else the planner would call the job queued for want of workers, and say so.
+        let all_joined = async {
+            for worker in &handles {
+                worker.joined().await;
+            }
+        };
+        if tokio::time::timeout(JOIN_TIMEOUT, all_joined)
+            .await
+            .is_err()
+        {
+            tracing::warn!("not all workers of the embedded cluster have joined it yet");
         }
         Ok(cluster)
     }

@@ -17,13 +17,14 @@
 //!
 //! Cache lines go one way: the receiver writes nothing but `head`, and a sender reads that
 //! only when what it saw last does not do. So a page is free again when `head` has passed
-//! the slot that named it, which its senders know.
+//! the slot that named it, which its senders know. The exception is rare: a receiver that
+//! has taken more messages out than it may keep closes the ring for a while.
 
 use crate::error::Result;
 use crate::matching::Envelope;
 use crate::memory::{Addr, Memory};
 use crate::words::{self, WORD};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// 64-bit words in a slot: two cache lines, which processors fetch together.
@@ -88,6 +89,8 @@ struct Tail {
     head_seen: AtomicU64,
     /// The page that a sender tries first.
     page: AtomicUsize,
+    /// The receiver wants no more for now.
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -149,9 +152,17 @@ impl Inbox {
         head >= count
     }
 
-    /// Claims a slot; none when the ring is full.
+    /// Lets senders put messages in, or refuses them. What is in the ring stays there.
+    pub(crate) fn set_closed(&self, closed: bool) {
+        self.tail.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// Claims a slot; none when the ring is full or closed.
     fn claim(&self) -> Option<u64> {
         let tail = &self.tail;
+        if tail.closed.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut position = tail.next.load(Ordering::Relaxed);
         loop {
             if !self.has_taken((position + 1).saturating_sub(SLOTS)) {
@@ -179,7 +190,7 @@ impl Inbox {
     }
 
     /// Puts in a message of the first `len` of `bytes`, and gives its position. None when
-    /// the ring is full.
+    /// the ring is full or closed.
     #[inline]
     pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> Option<u64> {
         let len = len.min(SHORT);
@@ -360,6 +371,22 @@ mod tests {
             let data = vec![next as u8; next as usize % (SHORT + 1)];
             assert!(put(&inbox, &super::tests::envelope(0, next), &data));
         }
+    }
+
+    #[test]
+    fn a_closed_ring_refuses_and_still_gives() {
+        let inbox = Inbox::new();
+        assert!(put(&inbox, &envelope(0, 1), &[1; 300]));
+        inbox.set_closed(true);
+        assert!(!put(&inbox, &envelope(0, 2), &[]));
+        for _ in 0..2 * PAGES {
+            assert!(!put(&inbox, &envelope(0, 2), &[2; 300]));
+        }
+        assert_eq!(take(&inbox).unwrap().0.tag, 1);
+        assert!(take(&inbox).is_none());
+        inbox.set_closed(false);
+        assert!(put(&inbox, &envelope(0, 3), &[3; 300]));
+        assert_eq!(take(&inbox).unwrap().1, [3; 300]);
     }
 
     #[test]

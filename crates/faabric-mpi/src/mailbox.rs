@@ -10,6 +10,9 @@
 //! Invariant: a message from the ring and one through the lock of the same sender
 //! are matched in the order sent: whoever takes the lock to put a message in drains
 //! everything that was begun in the ring before ([`Mailbox::settle`]).
+//!
+//! Flow control: once the unexpected messages reach [`BUFFERED_MAX`], the ring is closed,
+//! and what comes through the lock is a request to fetch it from the sender's memory.
 
 use crate::data::{Data, View};
 use crate::error::Result;
@@ -27,8 +30,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most unexpected bytes a mailbox buffers for senders of this worker. Beyond it
-/// a sender waits for its receiver, however small the message.
+/// The most unexpected bytes a mailbox buffers for senders of this worker, give or take
+/// what its ring holds. Beyond it a sender waits for its receiver, however small the message.
 pub(crate) const BUFFERED_MAX: u64 = 1 << 20;
 
 /// How often a waiting rank looks into its own memory before it asks the fabric, which
@@ -111,6 +114,8 @@ pub(crate) struct State {
     pub(crate) queues: Queues<Receive, Message>,
     /// Bytes (and message costs) of unexpected messages of this worker's ranks.
     pub(crate) buffered: u64,
+    /// The ring is closed: too much is buffered.
+    ring_closed: bool,
     /// Messages that were buffered without going through the ring.
     kept: u64,
     /// What came from each rank of other workers.
@@ -230,7 +235,7 @@ pub(crate) struct Mailbox {
 /// The mailbox's lock, held.
 pub(crate) struct Held<'a> {
     state: MutexGuard<'a, State>,
-    queued: &'a AtomicUsize,
+    mailbox: &'a Mailbox,
 }
 
 impl Deref for Held<'_> {
@@ -249,9 +254,16 @@ impl DerefMut for Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
+        let Mailbox { queued, inbox, .. } = self.mailbox;
         let len = self.state.queues.len();
-        if self.queued.load(Ordering::Relaxed) != len {
-            self.queued.store(len, Ordering::Relaxed);
+        if queued.load(Ordering::Relaxed) != len {
+            queued.store(len, Ordering::Relaxed);
+        }
+        // Only a change is written: senders of every message look at it.
+        let full = self.state.buffered >= BUFFERED_MAX;
+        if self.state.ring_closed != full {
+            self.state.ring_closed = full;
+            inbox.set_closed(full);
         }
     }
 }
@@ -303,7 +315,7 @@ impl Mailbox {
     pub(crate) fn lock(&self) -> Held<'_> {
         Held {
             state: self.state.lock(),
-            queued: &self.queued,
+            mailbox: self,
         }
     }
 

@@ -285,9 +285,14 @@ impl Datatype {
     /// same sequence of basic elements, as a send and its receive must be.
     #[must_use]
     pub fn matches(&self, count: u64, other: &Datatype, other_count: u64) -> bool {
-        self.signature
-            .repeat(count)
-            .matches(&other.signature.repeat(other_count))
+        let size = self.size.checked_mul(count);
+        // As many bytes, and so many that they can be counted: repeating needs that.
+        size.is_some()
+            && size == other.size.checked_mul(other_count)
+            && self
+                .signature
+                .repeat(count)
+                .matches(&other.signature.repeat(other_count))
     }
 }
 

@@ -27,7 +27,9 @@ pub(crate) struct Signature {
 #[derive(Clone, Debug)]
 enum Shape {
     Run(Primitive, u64),
+    /// Of a sequence, so never of nothing.
     Repeat(u64, Arc<Signature>),
+    /// At least two.
     Sequence(Arc<[Signature]>),
 }
 
@@ -86,8 +88,8 @@ impl Signature {
                 _ => merged.push(part),
             }
         }
-        if merged.len() == 1 {
-            return merged.swap_remove(0);
+        if merged.len() <= 1 {
+            return merged.pop().unwrap_or_else(Signature::empty);
         }
         Signature {
             bytes: merged.iter().map(|p| p.bytes).sum(),
@@ -239,6 +241,19 @@ impl Digest {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+
+    #[test]
+    fn nothing_is_repeated_at_no_cost() {
+        let nothing = Signature::sequence(vec![Signature::empty(), Signature::empty()]);
+        let all = nothing.repeat(u64::MAX).repeat(u64::MAX);
+        let mut runs = 0;
+        let visited = all.visit(&mut |_, _| {
+            runs += 1;
+            Ok::<_, ()>(())
+        });
+        assert_eq!((visited, runs, all.external_size()), (Ok(()), 0, Some(0)));
+        assert_eq!(all.elements_in(0), (0, 0));
+    }
 
     #[test]
     fn equal_sequences_match_whatever_their_tree() {
