@@ -280,20 +280,6 @@ impl Datatype {
             size => bytes.is_multiple_of(size).then_some(bytes / size),
         }
     }
-
-    /// Whether `count` elements of this type and `other_count` of another are the
-    /// same sequence of basic elements, as a send and its receive must be.
-    #[must_use]
-    pub fn matches(&self, count: u64, other: &Datatype, other_count: u64) -> bool {
-        let size = self.size.checked_mul(count);
-        // As many bytes, and so many that they can be counted: repeating needs that.
-        size.is_some()
-            && size == other.size.checked_mul(other_count)
-            && self
-                .signature
-                .repeat(count)
-                .matches(&other.signature.repeat(other_count))
-    }
 }
 
 /// The constructors that the engine itself uses, with `int` counts.

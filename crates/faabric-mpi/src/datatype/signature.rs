@@ -21,7 +21,6 @@ pub(crate) struct Signature {
     bytes: u64,
     /// How many basic elements it has.
     elements: u64,
-    digest: Digest,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +44,6 @@ impl Signature {
             shape: Shape::Run(primitive, count),
             bytes: primitive.size().saturating_mul(count),
             elements: count,
-            digest: Digest::of(primitive).repeat(count),
         }
     }
 
@@ -72,7 +70,6 @@ impl Signature {
             shape,
             bytes: self.bytes * count,
             elements: self.elements * count,
-            digest: self.digest.repeat(count),
         }
     }
 
@@ -94,17 +91,8 @@ impl Signature {
         Signature {
             bytes: merged.iter().map(|p| p.bytes).sum(),
             elements: merged.iter().map(|p| p.elements).sum(),
-            digest: merged
-                .iter()
-                .fold(Digest::EMPTY, |all, p| all.then(p.digest)),
             shape: Shape::Sequence(merged.into()),
         }
-    }
-
-    /// Whether both stand for the same sequence of elements. Told from digests of the
-    /// sequences: two that differ are taken for equal with a chance of 2^-61.
-    pub(crate) fn matches(&self, other: &Signature) -> bool {
-        self.digest == other.digest
     }
 
     /// How many basic elements `bytes` bytes of data hold when the signature repeats
@@ -189,54 +177,6 @@ impl Signature {
     }
 }
 
-/// A hash of a sequence of elements that can be computed for concatenations and
-/// repetitions without walking them: a polynomial in `BASE` modulo the prime 2^61-1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Digest {
-    /// The polynomial's value.
-    value: u64,
-    /// `BASE` to the power of the sequence's length: what shifts a polynomial past it.
-    shift: u64,
-}
-
-const PRIME: u64 = (1 << 61) - 1;
-const BASE: u64 = 0x1b87_3593_52d4_eb2d % PRIME;
-
-fn mul(a: u64, b: u64) -> u64 {
-    (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
-}
-
-impl Digest {
-    const EMPTY: Digest = Digest { value: 0, shift: 1 };
-
-    fn of(primitive: Primitive) -> Digest {
-        Digest {
-            value: primitive.index() as u64 + 1,
-            shift: BASE,
-        }
-    }
-
-    fn then(self, next: Digest) -> Digest {
-        Digest {
-            value: (mul(self.value, next.shift) + next.value) % PRIME,
-            shift: mul(self.shift, next.shift),
-        }
-    }
-
-    /// By squaring: a few multiplications for any count.
-    fn repeat(self, mut count: u64) -> Digest {
-        let (mut all, mut power) = (Digest::EMPTY, self);
-        while count > 0 {
-            if count & 1 == 1 {
-                all = all.then(power);
-            }
-            power = power.then(power);
-            count >>= 1;
-        }
-        all
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -253,23 +193,6 @@ mod tests {
         });
         assert_eq!((visited, runs, all.external_size()), (Ok(()), 0, Some(0)));
         assert_eq!(all.elements_in(0), (0, 0));
-    }
-
-    #[test]
-    fn equal_sequences_match_whatever_their_tree() {
-        let (int, double) = (
-            Signature::of(Primitive::INT),
-            Signature::of(Primitive::DOUBLE),
-        );
-        let both = Signature::sequence(vec![int.clone(), double.clone()]);
-        let four = both.repeat(4);
-        let other = Signature::sequence(vec![
-            both.repeat(3),
-            Signature::sequence(vec![int.clone(), double.repeat(1)]),
-        ]);
-        assert!(four.matches(&other));
-        assert!(!four.matches(&both.repeat(3)));
-        assert!(!four.matches(&Signature::sequence(vec![double, int]).repeat(4)));
     }
 
     #[test]
