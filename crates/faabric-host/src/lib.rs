@@ -38,7 +38,7 @@ pub use engine::{Compiler, Engine, EngineConfig, Tier};
 pub use error::{Error, Result};
 pub use faabric_mpi::memory::OutOfBounds;
 pub use granule::Granule;
-pub use memory::{GuestMemory, StringError};
+pub use memory::GuestMemory;
 pub use module::Module;
 pub use process::{Exit, Interrupter, Process};
 pub use stdio::{NoInput, Output, Pipe, PipeWriter, Stdin};

@@ -29,13 +29,6 @@ impl Module {
     pub fn compiler(&self) -> Compiler {
         self.0.compiler
     }
-
-    /// Whether its processes may have threads: it imports a shared memory and exports
-    /// `wasi_thread_start`.
-    #[must_use]
-    pub fn has_threads(&self) -> bool {
-        self.0.thread_start && self.0.memory.is_some_and(|memory| memory.ty.shared)
-    }
 }
 
 /// One import, resolved once so that each instance only makes what it needs.
@@ -59,7 +52,6 @@ pub(crate) struct Prepared {
     compiler: Compiler,
     imports: Vec<Import>,
     memory: Option<Memory>,
-    thread_start: bool,
     code: Range<usize>,
 }
 
@@ -123,10 +115,6 @@ impl Prepared {
                 imported: false,
             });
         }
-        let thread_start = module
-            .exports()
-            .functions()
-            .any(|export| export.name() == "wasi_thread_start");
         Ok(Self {
             code: code_range(&module),
             engine,
@@ -135,7 +123,6 @@ impl Prepared {
             compiler,
             imports,
             memory,
-            thread_start,
         })
     }
 

@@ -216,12 +216,6 @@ impl World {
         self.placement.workers.len() > 1
     }
 
-    /// Whether `rank` runs on this worker.
-    #[must_use]
-    pub fn is_local(&self, rank: Rank) -> bool {
-        self.mailbox(rank.0).is_some()
-    }
-
     /// The mailbox of a local rank.
     pub(crate) fn mailbox(&self, world_rank: u32) -> Option<&Mailbox> {
         match self.mailboxes.get(world_rank as usize) {

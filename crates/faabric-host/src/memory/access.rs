@@ -25,22 +25,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[derive(Clone)]
 pub struct GuestMemory(Arc<Region>);
 
-/// Why a string cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum StringError {
-    /// It does not lie within the memory, or no NUL ends it there.
-    #[error(transparent)]
-    OutOfBounds(#[from] OutOfBounds),
-    /// Its bytes are not UTF-8.
-    #[error("the {len} bytes at address {at:#x} are not UTF-8")]
-    NotUtf8 {
-        /// Where it begins.
-        at: u32,
-        /// Its length in bytes.
-        len: u32,
-    },
-}
-
 macro_rules! number {
     ($read:ident, $write:ident, $type:ty) => {
         #[doc = concat!("Reads a little-endian `", stringify!($type), "` at any alignment.")]
@@ -173,14 +157,6 @@ impl GuestMemory {
         let mut bytes = vec![0; len as usize];
         self.read(at, &mut bytes)?;
         Ok(bytes)
-    }
-
-    /// Reads the string of `len` bytes at `at`.
-    ///
-    /// # Errors
-    /// [`StringError`] when it does not lie within the memory or is not UTF-8.
-    pub fn read_string(&self, at: u32, len: u32) -> Result<String, StringError> {
-        String::from_utf8(self.read_vec(at, len)?).map_err(|_| StringError::NotUtf8 { at, len })
     }
 
     /// Reads a C string, without its NUL, of at most `max` bytes: a longer one is cut.

@@ -18,7 +18,7 @@ mod region;
 mod share;
 mod wait;
 
-pub use access::{GuestMemory, StringError};
+pub use access::GuestMemory;
 pub(crate) use faabric_mpi::memory::OutOfBounds;
 pub(crate) use linear::{Linear, ProcessTunables};
 pub(crate) use region::{INDEX_SPACE, PAGE, Region};

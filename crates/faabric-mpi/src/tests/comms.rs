@@ -189,7 +189,7 @@ fn a_split_orders_by_key_and_leaves_out_the_undefined() {
             .comm_split_type(&mut p.guest, WORLD, kind, 0, info)
             .unwrap();
         let world = p.rank.world();
-        let here = (0..p.size).filter(|&r| world.is_local(faabric_wire::id::Rank(r as u32)));
+        let here = (0..p.size).filter(|&r| world.mailbox(r as u32).is_some());
         let here = here.count();
         ring(p, shared, here as i32);
     });
