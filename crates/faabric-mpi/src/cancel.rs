@@ -30,6 +30,9 @@ impl Rank {
         if request == SENT {
             return Ok(());
         }
+        if let Some(received) = request.received() {
+            return self.received(received).map(|_| ());
+        }
         self.progress();
         let requests = self.requests.lock();
         let found = requests

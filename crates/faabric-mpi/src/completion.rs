@@ -4,7 +4,7 @@
 use crate::abi;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
-use crate::handle::RequestHandle;
+use crate::handle::{ReceivedHandle, RequestHandle};
 use crate::p2p::Started;
 use crate::rank::{Rank, unknown};
 use crate::request::{Completion, Kind, Outcome};
@@ -64,12 +64,26 @@ impl Several {
 }
 
 impl Rank {
+    /// How a receive ended that was complete when it began.
+    pub(crate) fn received(&self, handle: ReceivedHandle) -> Result<Outcome> {
+        let outcome = self.mailbox().lock().received.get(handle).copied();
+        outcome.ok_or_else(|| not_a_request(handle.into()))
+    }
+
+    fn forget_received(&self, handle: ReceivedHandle) -> Result<Outcome> {
+        let outcome = self.mailbox().lock().received.remove(handle);
+        outcome.ok_or_else(|| not_a_request(handle.into()))
+    }
+
     fn look(&self, handle: RequestHandle) -> Result<Look> {
         if handle == NULL {
             return Ok(Look::Inactive);
         }
         if handle == SENT {
             return Ok(Look::Ended);
+        }
+        if let Some(received) = handle.received() {
+            return self.received(received).map(|_| Look::Ended);
         }
         let requests = self.requests.lock();
         let request = requests.get(handle).ok_or_else(|| not_a_request(handle))?;
@@ -86,6 +100,11 @@ impl Rank {
         if *handle == SENT {
             *handle = NULL;
             return Ok((Outcome::EMPTY, None));
+        }
+        if let Some(received) = handle.received() {
+            let outcome = self.forget_received(received)?;
+            *handle = NULL;
+            return Ok((outcome, None));
         }
         let mut requests = self.requests.lock();
         let request = requests
@@ -394,6 +413,9 @@ impl Rank {
             Look::Ended if request == SENT => return Ok(Some(Status::EMPTY)),
             Look::Ended => {}
         }
+        if let Some(received) = request.received() {
+            return self.received(received).map(|outcome| Some(outcome.into()));
+        }
         let requests = self.requests.lock();
         let found = requests
             .get(request)
@@ -420,6 +442,11 @@ impl Rank {
             *request = NULL;
             return Ok(());
         }
+        if let Some(received) = request.received() {
+            self.forget_received(received)?;
+            *request = NULL;
+            return Ok(());
+        }
         let freed = self.requests.lock().remove(*request);
         let freed = freed.ok_or_else(|| not_a_request(*request))?;
         *request = NULL;
@@ -437,7 +464,7 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no inactive persistent request.
     pub fn start(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
-        if request == SENT {
+        if request == SENT || request.received().is_some() {
             return Err(Error::new(Class::REQUEST, "request: it is not persistent"));
         }
         let requests = self.requests.lock();

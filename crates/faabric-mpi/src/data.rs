@@ -34,6 +34,38 @@ pub(crate) struct View<'a> {
     pub(crate) datatype: &'a Arc<Datatype>,
 }
 
+/// A buffer that is one stretch of bytes, all of them in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Flat<'a> {
+    memory: &'a dyn Memory,
+    at: Addr,
+    len: u64,
+}
+
+impl<'a> Flat<'a> {
+    /// None when the memory ends before the buffer.
+    #[inline]
+    pub(crate) fn new(memory: &'a dyn Memory, at: Addr, len: u64) -> Option<Self> {
+        let is_there = len == 0 || memory::check(at, len, memory.size()).is_ok();
+        is_there.then_some(Self { memory, at, len })
+    }
+
+    /// Its bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Fills its first bytes from the ring. They must not be more than it has.
+    #[inline]
+    pub(crate) fn fill_from(&self, bytes: Bytes<'_>) -> Result<()> {
+        match bytes {
+            Bytes::Here([]) => Ok(()),
+            Bytes::Here(bytes) => Ok(self.memory.write(self.at, bytes)?),
+            Bytes::Page(page, at, len) => Ok(page.copy_to(at, len as u64, self.memory, self.at)?),
+        }
+    }
+}
+
 impl Data {
     /// The same, borrowed.
     pub(crate) fn view(&self) -> View<'_> {

@@ -79,6 +79,22 @@ handles! {
     CvarHandle = 12, "handle of a control variable";
     PvarHandle = 13, "handle of a performance variable";
     PvarSessionHandle = 14, "session of performance variables";
+    ReceivedHandle = 15, "request of a receive that was complete at once";
+}
+
+impl RequestHandle {
+    /// What a request names whose receive was complete when it began: those have a table of
+    /// their own.
+    #[inline]
+    pub(crate) fn received(self) -> Option<ReceivedHandle> {
+        ReceivedHandle::is_of(self.0).then_some(ReceivedHandle(self.0))
+    }
+}
+
+impl From<ReceivedHandle> for RequestHandle {
+    fn from(received: ReceivedHandle) -> Self {
+        Self(received.0)
+    }
 }
 
 /// The objects of one kind that a rank created, by handle.

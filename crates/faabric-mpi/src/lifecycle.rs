@@ -287,6 +287,7 @@ impl Rank {
     }
 
     /// The communicator of a call that communicates.
+    #[inline]
     pub(crate) fn active_comm(&self, handle: CommHandle) -> Result<Cow<'_, Arc<Comm>>> {
         if self.phase.now.load(Ordering::Acquire) != ACTIVE {
             self.check_without_world(handle)?;

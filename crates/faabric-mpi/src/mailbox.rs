@@ -14,8 +14,9 @@
 //! Flow control: once the unexpected messages reach [`BUFFERED_MAX`], the ring is closed,
 //! and what comes through the lock is a request to fetch it from the sender's memory.
 
-use crate::data::{Data, View};
+use crate::data::{Data, Flat};
 use crate::error::Result;
+use crate::handle::{ReceivedHandle, Table};
 use crate::inbox::{Bytes, Inbox};
 use crate::matching::{Envelope, Pattern, Queues};
 use crate::observe::Numbers;
@@ -116,6 +117,9 @@ pub(crate) struct State {
     pub(crate) buffered: u64,
     /// The ring is closed: too much is buffered.
     ring_closed: bool,
+    /// Receives that were complete when they began, until their requests are waited for.
+    /// They are here and not with the other requests, because both begin under this lock.
+    pub(crate) received: Table<ReceivedHandle, Outcome>,
     /// Messages that were buffered without going through the ring.
     kept: u64,
     /// What came from each rank of other workers.
@@ -324,12 +328,42 @@ impl Mailbox {
         self.queued.load(Ordering::Relaxed) != 0
     }
 
-    /// Takes the next message of the ring that no posted receive takes into `target`, if it
-    /// matches, fits and no message in the queues came before it. What comes after it stays
-    /// in the ring: it would be copied into the queue, only to be copied out again.
-    pub(crate) fn take_next(&self, pattern: &Pattern, target: &View<'_>) -> Option<Outcome> {
-        let room = target.len()?;
+    /// Takes the next message of the ring that no posted receive takes, if it matches, has at
+    /// most `room` bytes and no message in the queues came before it. `fill` gets its data,
+    /// and cannot fail. What comes after it stays in the ring: it would be copied into the
+    /// queue, only to be copied out again.
+    pub(crate) fn take_next(
+        &self,
+        pattern: &Pattern,
+        room: u64,
+        fill: impl FnOnce(Bytes<'_>) -> Result<()>,
+    ) -> Option<Outcome> {
+        self.next(&mut self.lock(), pattern, room, fill)
+    }
+
+    /// As [`Mailbox::take_next`], for a receive that is waited for later.
+    pub(crate) fn receive_next(
+        &self,
+        pattern: &Pattern,
+        target: Flat<'_>,
+    ) -> Option<ReceivedHandle> {
         let mut state = self.lock();
+        if !state.received.has_room() {
+            return None;
+        }
+        let fill = |bytes: Bytes<'_>| target.fill_from(bytes);
+        let outcome = self.next(&mut state, pattern, target.len(), fill)?;
+        state.received.insert(outcome).ok()
+    }
+
+    #[inline]
+    fn next(
+        &self,
+        state: &mut Held<'_>,
+        pattern: &Pattern,
+        room: u64,
+        fill: impl FnOnce(Bytes<'_>) -> Result<()>,
+    ) -> Option<Outcome> {
         if state.queues.unexpected() != 0 {
             return None;
         }
@@ -344,8 +378,7 @@ impl Mailbox {
             if !pattern.matches(&envelope) || len as u64 > room {
                 return None;
             }
-            // It cannot fail: the target was checked.
-            self.inbox.take(len, |bytes| target.fill_from(bytes)).ok()?;
+            self.inbox.take(len, fill).ok()?;
             return Some(Outcome::received(&envelope, len as u64));
         }
     }

@@ -176,7 +176,7 @@ impl Rank {
         tag: i32,
         view: View<'_>,
     ) -> Result<Started> {
-        view.check()?;
+        let len = view.check()?;
         let pattern = Pattern {
             space: comm.space(context),
             source: from,
@@ -185,7 +185,7 @@ impl Rank {
         let mailbox = self.mailbox();
         if !self.is_watched()
             && mailbox.inbox.has_next()
-            && let Some(outcome) = mailbox.take_next(&pattern, &view)
+            && let Some(outcome) = mailbox.take_next(&pattern, len, |bytes| view.fill_from(bytes))
         {
             return Ok(Started::Done(outcome, None));
         }

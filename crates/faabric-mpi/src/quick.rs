@@ -15,11 +15,12 @@
 use crate::collective::Collective;
 use crate::comm::{Comm, Context};
 use crate::completion::{NULL, SENT};
+use crate::data::Flat;
 use crate::error::{Class, Error, Result, Trap};
 use crate::guest::{Guest, GuestFn};
-use crate::handle::{CommHandle, RequestHandle, Table};
-use crate::inbox;
-use crate::mailbox::Mailbox;
+use crate::handle::{CommHandle, ReceivedHandle, RequestHandle, Table};
+use crate::inbox::{self, Bytes};
+use crate::mailbox::{Held, Mailbox};
 use crate::matching::{Envelope, Pattern};
 use crate::memory::{Addr, Memory};
 use crate::p2p::Started;
@@ -98,16 +99,33 @@ pub trait Variable {
 }
 
 /// Ends requests one after the other, and keeps the lock on them as long as none is waited
-/// for.
+/// for. At most one of both locks is held.
 struct Quick<'a> {
     rank: &'a Rank,
     requests: Option<MutexGuard<'a, Table<RequestHandle, Request>>>,
+    mailbox: Option<Held<'a>>,
 }
 
 impl<'a> Quick<'a> {
     fn of(rank: &'a Rank) -> Self {
-        let requests = None;
-        Self { rank, requests }
+        Self {
+            rank,
+            requests: None,
+            mailbox: None,
+        }
+    }
+
+    fn requests(&mut self) -> &mut Table<RequestHandle, Request> {
+        self.mailbox = None;
+        let rank = self.rank;
+        self.requests.get_or_insert_with(|| rank.requests.lock())
+    }
+
+    fn received(&mut self) -> &mut Table<ReceivedHandle, Outcome> {
+        self.requests = None;
+        let mailbox = self.rank.mailbox();
+        let state = self.mailbox.get_or_insert_with(|| mailbox.lock());
+        &mut state.received
     }
 
     fn wait(&mut self, request: &mut RequestHandle) -> Option<Outcome> {
@@ -119,8 +137,13 @@ impl<'a> Quick<'a> {
             }
             _ => {}
         }
+        if let Some(received) = request.received() {
+            let outcome = self.received().remove(received)?;
+            *request = NULL;
+            return Some(outcome);
+        }
         let rank = self.rank;
-        let requests = self.requests.get_or_insert_with(|| rank.requests.lock());
+        let requests = self.requests();
         let found = requests.get(*request)?;
         if !matches!(found.kind, Kind::Send { .. } | Kind::Receive) {
             return None;
@@ -217,33 +240,21 @@ impl Rank {
         if !mailbox.inbox.has_next() {
             return None;
         }
-        self.flat_size(buffer.datatype)?;
+        let target = self.flat(buffer)?;
         let comm = self.active_comm(from.comm).ok()?;
         let pattern = Pattern {
             space: comm.space(Context::PointToPoint),
             source: origin(&comm, from.rank, from.tag).ok()??,
             tag: from.tag,
         };
-        let datatype = self.datatype(buffer.datatype).ok()?;
-        let target = self.view(buffer, &datatype).ok()?;
-        target.check().ok()?;
-        let mut requests = self.requests.lock();
-        if !requests.has_room() {
-            return None;
-        }
-        let outcome = mailbox.take_next(&pattern, &target)?;
-        let request = Request {
-            comm: comm.into_owned(),
-            started: Some(Started::Done(outcome, None)),
-            kind: Kind::Receive,
-        };
-        requests.insert(request).ok()
+        let received = mailbox.receive_next(&pattern, target)?;
+        Some(received.into())
     }
 
     /// Receives a message of a predefined type: the beginning of `MPI_Recv`, and all of
     /// it when there is a status.
     pub fn recv_quick(&self, buffer: &Buffer, from: Origin) -> Option<Status> {
-        self.flat_size(buffer.datatype)?;
+        let flat = self.flat(buffer)?;
         if self.has_operations() {
             return None;
         }
@@ -252,11 +263,8 @@ impl Rank {
         if !self.comes_from_here(&comm, source) {
             return None;
         }
-        let datatype = self.datatype(buffer.datatype).ok()?;
-        let target = self.view(buffer, &datatype).ok()?;
-        let len = target.check().ok()?;
         let mailbox = self.mailbox();
-        if len <= inbox::LONGEST as u64 {
+        if flat.len() <= inbox::LONGEST as u64 {
             let pattern = Pattern {
                 space: comm.space(Context::PointToPoint),
                 source,
@@ -268,12 +276,17 @@ impl Rank {
                     return Some(None);
                 }
                 let next = mailbox.inbox.has_next();
-                next.then(|| mailbox.take_next(&pattern, &target))
+                next.then(|| {
+                    let fill = |bytes: Bytes<'_>| flat.fill_from(bytes);
+                    mailbox.take_next(&pattern, flat.len(), fill)
+                })
             });
             if let Some(Some(outcome)) = received {
                 return Some(outcome.into());
             }
         }
+        let datatype = self.datatype(buffer.datatype).ok()?;
+        let target = self.view(buffer, &datatype).ok()?;
         let started = self.start_recv(&comm, Context::PointToPoint, source, from.tag, target);
         self.end_quick(started.ok()?).map(Status::from)
     }
@@ -346,6 +359,12 @@ impl Rank {
         // The job ends, or the ranks do not fit together.
         let failed = |error| BEGUN.set(Some(Begun::Failed(error)));
         ended.map_err(failed).ok()
+    }
+
+    /// A buffer of a predefined type.
+    #[inline]
+    fn flat(&self, buffer: &Buffer) -> Option<Flat<'_>> {
+        Flat::new(&*self.memory, buffer.addr, self.flat_len(buffer)?)
     }
 
     /// Bytes of a buffer of a predefined type.

@@ -214,6 +214,7 @@ impl Rank {
     }
 
     /// The communicator that the guest names.
+    #[inline]
     pub(crate) fn comm(&self, handle: CommHandle) -> Result<Cow<'_, Arc<Comm>>> {
         match handle.raw() {
             abi::MPI_COMM_WORLD => Ok(Cow::Borrowed(&self.comm_world)),

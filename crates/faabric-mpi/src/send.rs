@@ -52,9 +52,10 @@ pub struct Origin {
 }
 
 /// Checks a send's rank and tag; none for `MPI_PROC_NULL`.
+#[inline]
 pub(crate) fn destination(comm: &Comm, rank: i32, tag: i32) -> Result<Option<u32>> {
     if tag < 0 {
-        return Err(Error::new(Class::TAG, format!("tag: {tag} is negative")));
+        return Err(negative(tag));
     }
     match rank {
         abi::MPI_PROC_NULL => Ok(None),
@@ -63,9 +64,10 @@ pub(crate) fn destination(comm: &Comm, rank: i32, tag: i32) -> Result<Option<u32
 }
 
 /// Checks a receive's rank and tag; none for `MPI_PROC_NULL`.
+#[inline]
 pub(crate) fn origin(comm: &Comm, rank: i32, tag: i32) -> Result<Option<i32>> {
     if tag < 0 && tag != abi::MPI_ANY_TAG {
-        return Err(Error::new(Class::TAG, format!("tag: {tag} is negative")));
+        return Err(negative(tag));
     }
     match rank {
         abi::MPI_PROC_NULL => Ok(None),
@@ -74,15 +76,26 @@ pub(crate) fn origin(comm: &Comm, rank: i32, tag: i32) -> Result<Option<i32>> {
     }
 }
 
+#[inline]
 fn peer(comm: &Comm, argument: &str, rank: i32) -> Result<u32> {
     let size = comm.peers().size();
     match u32::try_from(rank) {
         Ok(rank) if rank < size => Ok(rank),
-        _ => Err(Error::new(
-            Class::RANK,
-            format!("{argument}: {rank} is not a rank of the communicator, which has {size}"),
-        )),
+        _ => Err(not_a_peer(argument, rank, size)),
     }
+}
+
+#[cold]
+fn negative(tag: i32) -> Error {
+    Error::new(Class::TAG, format!("tag: {tag} is negative"))
+}
+
+#[cold]
+fn not_a_peer(argument: &str, rank: i32, size: u32) -> Error {
+    Error::new(
+        Class::RANK,
+        format!("{argument}: {rank} is not a rank of the communicator, which has {size}"),
+    )
 }
 
 impl Rank {

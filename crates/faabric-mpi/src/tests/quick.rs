@@ -4,7 +4,7 @@ use super::p2p::{SIZES, pattern};
 use super::*;
 use crate::collective::{Collective, Reduction};
 use crate::completion::NULL;
-use crate::handle::OpHandle;
+use crate::handle::{OpHandle, RequestHandle};
 use crate::send::SendMode::{Standard, Synchronous};
 use crate::status::Status;
 
@@ -142,6 +142,59 @@ fn a_request_of_a_finished_send_takes_every_call() {
         let (index, _) = p.rank.waitany(&mut p.guest, &mut any).unwrap().unwrap();
         assert_eq!(index, 1);
     });
+}
+
+#[test]
+fn a_request_of_a_finished_receive_takes_every_call() {
+    run(1, |p| {
+        // A message of a rank to itself is there when its receive begins.
+        let start = |p: &mut Process, value: u8| {
+            let data = p.put(8, &[value; 8]);
+            send(p, true, &data, to(0, 1)).unwrap();
+            let request = p
+                .rank
+                .irecv_quick(&span(64, 16), from(ANY, ANY_TAG))
+                .unwrap();
+            assert!(request.received().is_some());
+            assert_eq!(p.get(64, 8), [value; 8]);
+            request
+        };
+        let is_whole = |status: Status| (status.source, status.tag, status.bytes) == (0, 1, 8);
+        let mut one = start(p, 1);
+        let status = p.rank.request_get_status(&mut p.guest, one).unwrap();
+        assert!(is_whole(status.unwrap()));
+        p.rank.cancel(&mut p.guest, one).unwrap();
+        assert!(p.rank.start(&mut p.guest, one).is_err());
+        let stale = one;
+        let tested = p.rank.test(&mut p.guest, &mut one).unwrap();
+        assert!(is_whole(tested.unwrap()) && one == NULL);
+        let mut freed = start(p, 2);
+        p.rank.request_free(&mut p.guest, &mut freed).unwrap();
+        assert_eq!(freed, NULL);
+        let mut several = [start(p, 3), NULL, start(p, 4)];
+        let all = p.rank.waitall(&mut p.guest, &mut several).unwrap();
+        assert!(is_whole(all.statuses[0]) && is_whole(all.statuses[2]));
+        assert_eq!((all.statuses[1], several), (Status::EMPTY, [NULL; 3]));
+        let mut any = [NULL, start(p, 5)];
+        let (index, status) = p.rank.waitany(&mut p.guest, &mut any).unwrap().unwrap();
+        assert!(index == 1 && is_whole(status.unwrap()));
+        let mut quick = start(p, 6);
+        assert!(is_whole(p.rank.wait_quick(&mut quick).unwrap()) && quick == NULL);
+        // What was freed is no request any more, to any of them.
+        for handle in [stale, never_made(stale)] {
+            let (mut a, mut b) = (handle, handle);
+            assert!(p.rank.wait_quick(&mut a).is_none());
+            assert!(p.rank.wait(&mut p.guest, &mut a).is_err());
+            assert!(p.rank.request_free(&mut p.guest, &mut b).is_err());
+            assert!(p.rank.cancel(&mut p.guest, handle).is_err());
+            assert!(p.rank.request_get_status(&mut p.guest, handle).is_err());
+        }
+    });
+}
+
+/// A request of the same kind that never was.
+fn never_made(stale: RequestHandle) -> RequestHandle {
+    RequestHandle(stale.0 ^ 0x1_2345)
 }
 
 #[test]
