@@ -372,7 +372,7 @@ impl Mailbox {
             if let Some(receive) = state.arrive(&envelope) {
                 self.inbox.take(len, |bytes| receive.fill(&envelope, bytes));
                 state.spent.push(receive);
-                self.bell.ring_locked();
+                self.bell.ring();
                 continue;
             }
             if !pattern.matches(&envelope) || len as u64 > room {
@@ -391,7 +391,7 @@ impl Mailbox {
             any = true;
         }
         if any {
-            self.bell.ring_locked();
+            self.bell.ring();
         }
     }
 

@@ -137,7 +137,7 @@ impl Rank {
                     .push_long(&envelope, len as usize, from, copy)?
             };
             if let Some(name) = pushed {
-                mailbox.bell.ring();
+                mailbox.bell.ring_after_copy();
                 return Ok(Started::Sent(name));
             }
         }
@@ -162,7 +162,7 @@ impl Rank {
                 .keep(envelope, Message::Local(Arc::new(sending)));
             Started::Pending(completion)
         };
-        mailbox.bell.ring_locked();
+        mailbox.bell.ring();
         Ok(started)
     }
 

@@ -499,7 +499,7 @@ impl World {
                 name: packet.number,
             };
             state.queues.keep(envelope, message);
-            mailbox.bell.ring_locked();
+            mailbox.bell.ring();
             return Ok(());
         };
         let incoming = state.incoming.entry(packet.source.0).or_default();
@@ -542,7 +542,7 @@ impl World {
                         number: packet.number,
                     },
                 );
-                mailbox.bell.ring_locked();
+                mailbox.bell.ring();
             }
             Some(receive) => {
                 drop(state);

@@ -6,15 +6,35 @@
 //!
 //! ```text
 //!   waiter                                   waker
-//!   raise the flag                           change what is waited for
-//!   look once more (with the lock) -> done   fence, or under the same lock
-//!   sleep unless the epoch moved             take the flag down; if it was up:
-//!                                              move the epoch, wake all
+//!   raise the flag, fence                    change what is waited for
+//!   look once more (with the lock) -> done   take the flag down; if it was up:
+//!   look again a little later -> done          move the epoch, wake all
+//!   nap unless the epoch moved
+//!   look again -> done
+//!   sleep unless the epoch moved
 //! ```
-//! Either the waiter's second look sees the change, or the waker sees the flag.
+//! A waker under the lock that the waiter looks with cannot be missed. One without may have
+//! read the flag before its change shows: a processor keeps stores back while it gets their
+//! cache lines. The fence that would prevent this costs the sender of a short message as much
+//! as the rest of the message, so the waiter pays, which has waited for long already: it
+//! looks again when a store that was under way has surely arrived. If one should take longer,
+//! the nap ends; no sleep is for ever.
 
 use rustix::thread::futex;
+use rustix::time::Timespec;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+/// Turns of an idle loop, about 2 us: longer than a store needs to show.
+const STORE: u32 = 100;
+/// What a wake-up that was missed all the same costs at the most.
+const NAP: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
+const SLEEP: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// What the threads of one rank sleep on.
 #[derive(Debug, Default)]
@@ -27,16 +47,24 @@ pub(crate) struct Doorbell {
 }
 
 impl Doorbell {
-    /// Wakes whoever waits for a change that was made without the rank's lock.
+    /// Wakes whoever waits for the change that was just made.
+    #[inline]
     pub(crate) fn ring(&self) {
-        fence(Ordering::SeqCst);
-        self.ring_locked();
+        if self.flag.load(Ordering::Relaxed) != 0 {
+            self.wake();
+        }
     }
 
-    /// Wakes whoever waits for a change that was made under the rank's lock: a
-    /// waiter takes it between raising the flag and sleeping, so no fence is needed.
-    pub(crate) fn ring_locked(&self) {
-        if self.flag.load(Ordering::Relaxed) != 0 && self.flag.swap(0, Ordering::AcqRel) != 0 {
+    /// As [`Doorbell::ring`], when the change comes after a copy of many words: all of those
+    /// must show before it, which takes its time, so the flag is looked at then.
+    pub(crate) fn ring_after_copy(&self) {
+        fence(Ordering::SeqCst);
+        self.ring();
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if self.flag.swap(0, Ordering::AcqRel) != 0 {
             self.epoch.fetch_add(1, Ordering::Release);
             // Waking cannot fail: the address is that of a live atomic.
             let _ = futex::wake(&self.epoch, futex::Flags::PRIVATE, i32::MAX as u32);
@@ -45,14 +73,20 @@ impl Doorbell {
 
     /// Sleeps until the next ring, unless `ready` says, after the flag is up, that
     /// there is nothing to wait for. May return early.
-    pub(crate) fn park(&self, ready: impl FnOnce() -> bool) {
+    pub(crate) fn park(&self, mut ready: impl FnMut() -> bool) {
         let epoch = self.epoch.load(Ordering::Acquire);
+        // Ends early when the epoch has changed or a signal comes.
+        let sleep = |most| futex::wait(&self.epoch, futex::Flags::PRIVATE, epoch, Some(most));
         self.flag.store(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if !ready() {
-            // A changed epoch or a signal ends the wait early, which callers expect.
-            let _ = futex::wait(&self.epoch, futex::Flags::PRIVATE, epoch, None);
+        if ready() {
+            return;
         }
+        (0..STORE).for_each(|_| std::hint::spin_loop());
+        if ready() || sleep(&NAP).is_ok() || ready() {
+            return;
+        }
+        let _ = sleep(&SLEEP);
     }
 }
 

@@ -155,9 +155,14 @@ impl Team {
         self.bell.ring();
     }
 
-    pub(super) fn ring(&self, rank: &Rank) {
-        self.bell.ring();
-        // After the fence in ring(): whoever counts itself in later sees the change.
+    /// Wakes the members that wait for a change, which may come after a `copy`.
+    pub(super) fn ring(&self, rank: &Rank, copy: bool) {
+        match copy {
+            true => self.bell.ring_after_copy(),
+            false => self.bell.ring(),
+        }
+        // Whoever counts itself in too late to be seen here looks for the change before it
+        // sleeps, and again after that: see `wait.rs`.
         if self.elsewhere.load(Ordering::Relaxed) != 0 {
             self.ranks
                 .iter()

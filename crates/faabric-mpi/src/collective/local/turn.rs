@@ -11,9 +11,9 @@ use crate::rank::Rank;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// How often a member looks for the others' stamps before it makes sure that none of
-/// them sleeps: that takes until its own stamp has left the core, which the first
-/// looks need not wait for.
+/// How often a member looks for the others' stamps before it looks whether one of them
+/// sleeps: by then its own stamp has left the core, so nobody lies down without having
+/// seen it (see `wait.rs`).
 const FIRST_LOOKS: u32 = 64;
 
 /// What a member keeps from turn to turn.
@@ -41,8 +41,8 @@ pub(super) struct Turn<'a> {
     pub(super) me: usize,
     place: &'a Place,
     turn: u32,
-    /// What is done with the contributions of this turn takes time.
-    long: bool,
+    /// How the caller's contribution is handed over.
+    form: Form,
     /// The caller's stamp is set, but nobody who may sleep was woken yet.
     unrung: bool,
 }
@@ -65,7 +65,7 @@ impl<'a> Turn<'a> {
             me,
             place,
             turn,
-            long: false,
+            form: Form::Small,
             unrung: false,
         }
     }
@@ -98,7 +98,7 @@ impl<'a> Turn<'a> {
     /// Waits until the caller's cell is free, and its page or big if `form` uses that. To
     /// be called before anything is put there, and before the caller arrives.
     pub(super) fn claim(&mut self, form: Form) -> Result<()> {
-        self.long = matches!(form, Form::Copied | Form::Shown);
+        self.form = form;
         let depth = match form {
             Form::Small => self.team.crowds.len(),
             Form::Paged | Form::Copied | Form::Shown => BIGS,
@@ -142,7 +142,7 @@ impl<'a> Turn<'a> {
 
     fn ring(&mut self) {
         self.unrung = false;
-        self.team.ring(self.rank);
+        self.team.ring(self.rank, self.form != Form::Small);
     }
 
     /// Notes how many bytes the caller contributes.
@@ -184,7 +184,8 @@ impl<'a> Turn<'a> {
     pub(super) fn stamp(&mut self) {
         self.cell(self.me).turn.store(self.turn, Ordering::Release);
         self.unrung = true;
-        if self.long {
+        // What is done with long contributions takes time.
+        if matches!(self.form, Form::Copied | Form::Shown) {
             self.ring();
         }
     }
