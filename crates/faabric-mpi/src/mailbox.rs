@@ -369,7 +369,9 @@ impl Mailbox {
         }
         loop {
             let (_, envelope, len) = self.inbox.peek()?;
-            if let Some(receive) = state.arrive(&envelope) {
+            if state.queues.posted() != 0
+                && let Some(receive) = state.arrive(&envelope)
+            {
                 self.inbox.take(len, |bytes| receive.fill(&envelope, bytes));
                 state.spent.push(receive);
                 self.bell.ring();

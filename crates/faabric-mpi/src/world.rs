@@ -328,10 +328,11 @@ impl World {
         self.wake(completion.owner());
     }
 
-    /// Wakes a local rank that waits for something that changed without its lock.
+    /// Wakes a local rank that waits for something that changed without its lock, perhaps
+    /// after a copy.
     pub(crate) fn wake(&self, world_rank: u32) {
         if let Some(mailbox) = self.mailbox(world_rank) {
-            mailbox.bell.ring();
+            mailbox.bell.ring_after_copy();
         }
     }
 
