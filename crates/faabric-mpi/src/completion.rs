@@ -27,7 +27,8 @@ enum Look {
     /// It is null, or persistent and inactive: not waited for.
     Inactive,
     Pending(Arc<Completion>),
-    Ended,
+    /// With the number of its match, if it was a receive.
+    Ended(u64),
 }
 
 /// Several requests that ended in one call.
@@ -80,17 +81,20 @@ impl Rank {
             return Ok(Look::Inactive);
         }
         if handle == SENT {
-            return Ok(Look::Ended);
+            return Ok(Look::Ended(0));
         }
         if let Some(received) = handle.received() {
-            return self.received(received).map(|_| Look::Ended);
+            let outcome = self.received(received)?;
+            return Ok(Look::Ended(outcome.nth.of_all));
         }
         let requests = self.requests.lock();
         let request = requests.get(handle).ok_or_else(|| not_a_request(handle))?;
         Ok(match &request.started {
             None => Look::Inactive,
             Some(Started::Pending(c)) if !c.is_complete() => Look::Pending(c.clone()),
-            Some(_) => Look::Ended,
+            Some(Started::Pending(c)) => Look::Ended(c.outcome().nth.of_all),
+            Some(Started::Done(outcome, _)) => Look::Ended(outcome.nth.of_all),
+            Some(Started::Sent(_) | Started::Buffered(_)) => Look::Ended(0),
         })
     }
 
@@ -141,7 +145,7 @@ impl Rank {
     pub fn wait(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<Status> {
         match self.look(*request)? {
             Look::Inactive => return Ok(Status::EMPTY),
-            Look::Ended => {}
+            Look::Ended(_) => {}
             Look::Pending(c) => self.wait_for(guest, || c.is_complete().then_some(()))?,
         }
         let (outcome, error) = self.retire(guest, request)?;
@@ -164,7 +168,7 @@ impl Rank {
                 self.yield_to_others()?;
                 Ok(None)
             }
-            Look::Ended => {
+            Look::Ended(_) => {
                 let (outcome, error) = self.retire(guest, request)?;
                 error.map_or(Ok(Some(outcome.into())), Err)
             }
@@ -307,7 +311,7 @@ impl Rank {
     ) -> Result<Several> {
         let mut some = Several::default();
         for (index, request) in requests.iter_mut().enumerate() {
-            if let Look::Ended = self.look(*request)? {
+            if let Look::Ended(_) = self.look(*request)? {
                 self.collect(guest, &mut some, index, request)?;
             }
         }
@@ -322,29 +326,45 @@ impl Rank {
         request: &mut RequestHandle,
     ) -> Result<()> {
         let ended = match self.look(*request)? {
-            Look::Ended => self.retire(guest, request)?,
+            Look::Ended(_) => self.retire(guest, request)?,
             _ => (Outcome::EMPTY, None),
         };
         several.push(index, ended);
         Ok(())
     }
 
-    /// The first request that has ended; `pending` gets those that are under way. Looks
-    /// at each once: what ends between two looks would be in neither.
+    /// A request that has ended; `pending` gets those that are under way. Looks at each once:
+    /// what ends between two looks would be in neither.
+    ///
+    /// Of several receives the one that was matched first. Any would do (MPI 4.1, section
+    /// 3.7.5), but programs that post several receives and count what the senders say at
+    /// the end, as HPCC's RandomAccess does, lose data if that is seen before what came before.
     fn scan(
         &self,
         requests: &[RequestHandle],
         mut pending: impl FnMut(usize, Arc<Completion>),
     ) -> Result<Option<usize>> {
-        let mut first = None;
+        let mut any = false;
         for (index, &request) in requests.iter().enumerate() {
             match self.look(request)? {
                 Look::Inactive => {}
                 Look::Pending(completion) => pending(index, completion),
-                Look::Ended => first = first.or(Some(index)),
+                Look::Ended(_) => any = true,
             }
         }
-        Ok(first)
+        if !any {
+            return Ok(None);
+        }
+        // Once more, because one that was matched earlier may have ended behind the first look.
+        let mut first: Option<(u64, usize)> = None;
+        for (index, &request) in requests.iter().enumerate() {
+            if let Look::Ended(nth) = self.look(request)?
+                && first.is_none_or(|(least, _)| nth < least)
+            {
+                first = Some((nth, index));
+            }
+        }
+        Ok(first.map(|(_, index)| index))
     }
 
     /// Outer none: some are active and none has ended. Inner none: none is active.
@@ -367,10 +387,11 @@ impl Rank {
             return Ok(first);
         }
         let ended = || {
-            pending
-                .iter()
-                .find(|(_, c)| c.is_complete())
-                .map(|&(index, _)| index)
+            pending.iter().find(|(_, c)| c.is_complete())?;
+            // Once more, as in `scan`.
+            let ended = pending.iter().filter(|(_, c)| c.is_complete());
+            let first = ended.min_by_key(|(_, c)| c.outcome().nth.of_all);
+            first.map(|&(index, _)| index)
         };
         self.wait_for(guest, ended).map(Some)
     }
@@ -410,8 +431,8 @@ impl Rank {
                 self.yield_to_others()?;
                 return Ok(None);
             }
-            Look::Ended if request == SENT => return Ok(Some(Status::EMPTY)),
-            Look::Ended => {}
+            Look::Ended(_) if request == SENT => return Ok(Some(Status::EMPTY)),
+            Look::Ended(_) => {}
         }
         if let Some(received) = request.received() {
             return self.received(received).map(|outcome| Some(outcome.into()));

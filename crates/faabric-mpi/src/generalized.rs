@@ -8,7 +8,7 @@ use crate::handle::RequestHandle;
 use crate::memory::Addr;
 use crate::p2p::Started;
 use crate::rank::Rank;
-use crate::request::{Completion, Kind, Outcome};
+use crate::request::{Completion, Kind, Nth, Outcome};
 use crate::status::Status;
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Generalized {
             tag: status.tag,
             bytes: status.bytes,
             cancelled: status.cancelled,
-            nth: 0,
+            nth: Nth::default(),
         })
     }
 

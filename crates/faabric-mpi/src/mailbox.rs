@@ -21,7 +21,7 @@ use crate::inbox::{Bytes, Inbox};
 use crate::matching::{Envelope, Pattern, Queues};
 use crate::observe::Numbers;
 use crate::remote::{Incoming, Outgoing};
-use crate::request::{Completion, Outcome};
+use crate::request::{Completion, Nth, Outcome};
 use crate::wait::Doorbell;
 use crate::world::World;
 use faabric_wire::id::Rank;
@@ -127,6 +127,8 @@ pub(crate) struct State {
     /// Receives that have ended, to be dropped when the next is posted: the rank waits
     /// then, while now it is about to go on.
     spent: Vec<Receive>,
+    /// How many messages were matched.
+    matches: u64,
     /// How many messages of each envelope were matched, while that is counted.
     numbers: Option<Box<Numbers<Envelope>>>,
 }
@@ -181,25 +183,27 @@ impl State {
         self.numbers = Some(Box::default());
     }
 
-    fn number(&mut self, envelope: &Envelope) -> u32 {
-        match &mut self.numbers {
-            None => 0,
-            Some(numbers) => numbers.next(*envelope),
+    fn number(&mut self, envelope: &Envelope) -> Nth {
+        self.matches += 1;
+        Nth {
+            of_all: self.matches,
+            of_envelope: match &mut self.numbers {
+                None => 0,
+                Some(numbers) => numbers.next(*envelope),
+            },
         }
     }
 
     /// The posted receive that takes a message with this envelope; it leaves the queue.
     pub(crate) fn arrive(&mut self, envelope: &Envelope) -> Option<Receive> {
         let receive = self.queues.arrive(envelope)?;
-        if self.numbers.is_some() {
-            receive.completion.set_nth(self.number(envelope));
-        }
+        receive.completion.set_nth(self.number(envelope));
         Some(receive)
     }
 
     /// The unexpected message that a receive takes, and the number of the match; it
     /// leaves the queue.
-    pub(crate) fn receive(&mut self, pattern: &Pattern) -> Option<(Envelope, Message, u32)> {
+    pub(crate) fn receive(&mut self, pattern: &Pattern) -> Option<(Envelope, Message, Nth)> {
         let (envelope, message) = self.queues.receive(pattern)?;
         let nth = self.number(&envelope);
         Some((envelope, message, nth))
@@ -381,7 +385,11 @@ impl Mailbox {
                 return None;
             }
             self.inbox.take(len, fill).ok()?;
-            return Some(Outcome::received(&envelope, len as u64));
+            let nth = state.number(&envelope);
+            return Some(Outcome {
+                nth,
+                ..Outcome::received(&envelope, len as u64)
+            });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::mailbox::{BUFFERED_MAX, MESSAGE_COST, Message, Receive, Sending};
 use crate::matching::{Envelope, Pattern};
 use crate::memory::Memory;
 use crate::rank::Rank;
-use crate::request::{Completion, Outcome};
+use crate::request::{Completion, Nth, Outcome};
 use crate::world::World;
 use std::sync::Arc;
 
@@ -245,7 +245,7 @@ impl Rank {
 
 impl Started {
     /// The same, of a receive whose match has this number.
-    pub(crate) fn numbered(self, nth: u32) -> Started {
+    pub(crate) fn numbered(self, nth: Nth) -> Started {
         match self {
             Started::Done(outcome, error) => Started::Done(Outcome { nth, ..outcome }, error),
             Started::Pending(completion) => {

@@ -19,7 +19,7 @@ use crate::memory::{Addr, HostBuffer};
 use crate::p2p::{Data, Mode, Started};
 use crate::progress::Operation;
 use crate::rank::{Buffer, Rank};
-use crate::request::{Kind, Outcome, Recipe};
+use crate::request::{Kind, Nth, Outcome, Recipe};
 use crate::send::{Destination, Origin, destination, origin};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -363,7 +363,7 @@ impl Shared {
             tag: self.tag,
             bytes: receiving.part * receiving.parts.len() as u64,
             cancelled: false,
-            nth: 0,
+            nth: Nth::default(),
         }))
     }
 

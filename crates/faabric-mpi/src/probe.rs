@@ -9,7 +9,7 @@ use crate::mailbox::Message;
 use crate::matching::{Envelope, Pattern};
 use crate::p2p::Started;
 use crate::rank::{Buffer, Rank, unknown};
-use crate::request::{Kind, Outcome};
+use crate::request::{Kind, Nth, Outcome};
 use crate::send::{Origin, origin};
 use crate::status::Status;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct Matched {
     comm: Arc<Comm>,
     envelope: Envelope,
     message: Message,
-    nth: u32,
+    nth: Nth,
 }
 
 /// `MPI_MESSAGE_NULL`.
@@ -154,7 +154,7 @@ impl Rank {
     }
 
     /// Takes the message that a receive would take out of its queue.
-    pub(crate) fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message, u32)> {
+    pub(crate) fn take(&self, pattern: &Pattern) -> Option<(Envelope, Message, Nth)> {
         let mut state = self.mailbox().open();
         let (envelope, message, nth) = state.receive(pattern)?;
         let credit = state.release(&message);
@@ -168,7 +168,7 @@ impl Rank {
     fn matched(
         &self,
         comm: Arc<Comm>,
-        (envelope, message, nth): (Envelope, Message, u32),
+        (envelope, message, nth): (Envelope, Message, Nth),
     ) -> Result<(MessageHandle, Status)> {
         let status = Outcome::received(&envelope, message.len()).into();
         let handle = self.messages.lock().insert(Matched {

@@ -21,8 +21,24 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     /// `MPI_Cancel` was in time.
     pub(crate) cancelled: bool,
-    /// Which message of its envelope it is, from 1; 0 where that is not counted.
-    pub(crate) nth: u32,
+    /// Which match it was; 0 for what was none.
+    pub(crate) nth: Nth,
+}
+
+/// The number of a match of a message with a receive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Nth {
+    /// Among all of the receiver.
+    pub(crate) of_all: u64,
+    /// Among those of its envelope, from 1; 0 where that is not counted.
+    pub(crate) of_envelope: u32,
+}
+
+impl Nth {
+    const NONE: Nth = Nth {
+        of_all: 0,
+        of_envelope: 0,
+    };
 }
 
 impl Outcome {
@@ -33,7 +49,7 @@ impl Outcome {
         tag: crate::abi::MPI_ANY_TAG,
         bytes: 0,
         cancelled: false,
-        nth: 0,
+        nth: Nth::NONE,
     };
 
     /// What was cancelled ends with.
@@ -55,7 +71,7 @@ impl Outcome {
             tag: envelope.tag,
             bytes,
             cancelled: false,
-            nth: 0,
+            nth: Nth::NONE,
         }
     }
 }
@@ -73,8 +89,9 @@ pub(crate) struct Completion {
     tag: AtomicI32,
     bytes: AtomicU64,
     cancelled: AtomicBool,
-    /// Set when the message is matched; see [`Outcome::nth`].
-    nth: AtomicU32,
+    /// Set when the message is matched; see [`Nth`].
+    nth_of_all: AtomicU64,
+    nth_of_envelope: AtomicU32,
     error: OnceLock<Error>,
 }
 
@@ -92,7 +109,8 @@ impl Completion {
             tag: AtomicI32::new(0),
             bytes: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
-            nth: AtomicU32::new(0),
+            nth_of_all: AtomicU64::new(0),
+            nth_of_envelope: AtomicU32::new(0),
             error: OnceLock::new(),
         }
     }
@@ -126,13 +144,18 @@ impl Completion {
             tag: self.tag.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             cancelled: self.cancelled.load(Ordering::Relaxed),
-            nth: self.nth.load(Ordering::Relaxed),
+            nth: Nth {
+                of_all: self.nth_of_all.load(Ordering::Relaxed),
+                of_envelope: self.nth_of_envelope.load(Ordering::Relaxed),
+            },
         }
     }
 
-    /// A receive is matched, by the `nth` message of its envelope.
-    pub(crate) fn set_nth(&self, nth: u32) {
-        self.nth.store(nth, Ordering::Relaxed);
+    /// A receive is matched.
+    pub(crate) fn set_nth(&self, nth: Nth) {
+        self.nth_of_all.store(nth.of_all, Ordering::Relaxed);
+        self.nth_of_envelope
+            .store(nth.of_envelope, Ordering::Relaxed);
     }
 
     /// Ends the operation with an outcome and perhaps an error. Called once; does not wake

@@ -162,7 +162,7 @@ impl Rank {
             tag: outcome.tag,
             bytes: outcome.bytes,
             comm: comm.id(),
-            flow: flow::id(&envelope, self.world_rank, outcome.nth),
+            flow: flow::id(&envelope, self.world_rank, outcome.nth.of_envelope),
         });
     }
 

@@ -460,3 +460,44 @@ fn waitany_sees_what_ends_while_it_looks() {
         }
     });
 }
+
+#[test]
+fn of_several_ended_receives_the_one_matched_first_is_given_first() {
+    run_both(2, |p| {
+        const COUNT: usize = 6;
+        if p.me == 0 {
+            for i in 0..COUNT {
+                let data = p.put(8, &[i as u8; 100]);
+                let to = to(1, i as i32);
+                p.rank.send(&mut p.guest, Standard, &data, to).unwrap();
+            }
+            p.rank
+                .send(&mut p.guest, Standard, &span(8, 0), to(1, 99))
+                .unwrap();
+            return;
+        }
+        // The first to be posted, and so to be matched, is the last of the array. Some are
+        // complete when they begin, for others the message is yet to come.
+        let mut requests = [NULL; COUNT];
+        for (i, request) in requests.iter_mut().rev().enumerate() {
+            let room = span(1000 * i as u64, 100);
+            *request = match p.rank.irecv_quick(&room, from(0, ANY_TAG)) {
+                Some(request) => request,
+                None => p.rank.irecv(&room, from(0, ANY_TAG)).unwrap(),
+            };
+        }
+        p.rank.recv(&mut p.guest, &span(0, 0), from(0, 99)).unwrap();
+        for i in 0..COUNT {
+            let (index, status) = match i % 2 {
+                0 => p.rank.waitany(&mut p.guest, &mut requests).unwrap(),
+                _ => p
+                    .rank
+                    .testany(&mut p.guest, &mut requests)
+                    .unwrap()
+                    .unwrap(),
+            }
+            .unwrap();
+            assert_eq!((index, status.unwrap().tag), (COUNT - 1 - i, i as i32));
+        }
+    });
+}
