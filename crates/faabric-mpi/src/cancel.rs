@@ -10,7 +10,7 @@
 //!   cancelled, or as if never asked <--  Recalled(yes or no)
 //! ```
 
-use crate::completion::{SENT, not_a_request};
+use crate::completion::not_a_request;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::RequestHandle;
@@ -27,11 +27,8 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no active request, or one that cannot be cancelled.
     pub fn cancel(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
-        if request == SENT {
+        if self.begun_complete(request)?.is_some() {
             return Ok(());
-        }
-        if let Some(received) = request.received() {
-            return self.received(received).map(|_| ());
         }
         self.progress();
         let requests = self.requests.lock();

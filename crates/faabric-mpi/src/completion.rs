@@ -4,7 +4,7 @@
 use crate::abi;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
-use crate::handle::{ReceivedHandle, RequestHandle};
+use crate::handle::RequestHandle;
 use crate::p2p::Started;
 use crate::rank::{Rank, unknown};
 use crate::request::{Completion, Kind, Outcome};
@@ -65,26 +65,35 @@ impl Several {
 }
 
 impl Rank {
-    /// How a receive ended that was complete when it began.
-    pub(crate) fn received(&self, handle: ReceivedHandle) -> Result<Outcome> {
-        let outcome = self.mailbox().lock().received.get(handle).copied();
-        outcome.ok_or_else(|| not_a_request(handle.into()))
+    /// How an operation ended that was complete when it began; none for all others.
+    pub(crate) fn begun_complete(&self, handle: RequestHandle) -> Result<Option<Outcome>> {
+        if handle == SENT {
+            return Ok(Some(Outcome::EMPTY));
+        }
+        let Some(received) = handle.received() else {
+            return Ok(None);
+        };
+        let outcome = self.mailbox().lock().received.get(received).copied();
+        outcome.map(Some).ok_or_else(|| not_a_request(handle))
     }
 
-    fn forget_received(&self, handle: ReceivedHandle) -> Result<Outcome> {
-        let outcome = self.mailbox().lock().received.remove(handle);
-        outcome.ok_or_else(|| not_a_request(handle.into()))
+    /// The same, and frees the request.
+    fn free_begun_complete(&self, handle: &mut RequestHandle) -> Result<Option<Outcome>> {
+        let outcome = match handle.received() {
+            Some(received) => self.mailbox().lock().received.remove(received),
+            None if *handle == SENT => Some(Outcome::EMPTY),
+            None => return Ok(None),
+        };
+        let outcome = outcome.ok_or_else(|| not_a_request(*handle))?;
+        *handle = NULL;
+        Ok(Some(outcome))
     }
 
     fn look(&self, handle: RequestHandle) -> Result<Look> {
         if handle == NULL {
             return Ok(Look::Inactive);
         }
-        if handle == SENT {
-            return Ok(Look::Ended(0));
-        }
-        if let Some(received) = handle.received() {
-            let outcome = self.received(received)?;
+        if let Some(outcome) = self.begun_complete(handle)? {
             return Ok(Look::Ended(outcome.nth.of_all));
         }
         let requests = self.requests.lock();
@@ -101,13 +110,7 @@ impl Rank {
     /// Takes the result of a request that has ended: it is freed, or inactive if it is
     /// persistent, and `handle` is what the guest's variable becomes.
     fn retire(&self, guest: &mut dyn Guest, handle: &mut RequestHandle) -> Result<Ended> {
-        if *handle == SENT {
-            *handle = NULL;
-            return Ok((Outcome::EMPTY, None));
-        }
-        if let Some(received) = handle.received() {
-            let outcome = self.forget_received(received)?;
-            *handle = NULL;
+        if let Some(outcome) = self.free_begun_complete(handle)? {
             return Ok((outcome, None));
         }
         let mut requests = self.requests.lock();
@@ -232,11 +235,8 @@ impl Rank {
         guest: &mut dyn Guest,
         requests: &mut [RequestHandle],
     ) -> Result<Option<(usize, Result<Status>)>> {
-        let Some(index) = self.wait_for_any(guest, requests)? else {
-            return Ok(None);
-        };
-        let (outcome, error) = self.retire(guest, &mut requests[index])?;
-        Ok(Some((index, error.map_or(Ok(outcome.into()), Err))))
+        self.wait_for_any(guest, requests)?;
+        self.retire_first(guest, requests)
     }
 
     /// `MPI_Testany` (MPI 4.1, section 3.7.5): the outer none while none has ended,
@@ -254,16 +254,13 @@ impl Rank {
         requests: &mut [RequestHandle],
     ) -> Result<Option<Option<(usize, Result<Status>)>>> {
         self.advance(guest);
-        match self.first_ended(requests)? {
-            None => {
+        match self.any_ended(requests)? {
+            None => Ok(Some(None)),
+            Some(false) => {
                 self.yield_to_others()?;
                 Ok(None)
             }
-            Some(None) => Ok(Some(None)),
-            Some(Some(index)) => {
-                let (outcome, error) = self.retire(guest, &mut requests[index])?;
-                Ok(Some(Some((index, error.map_or(Ok(outcome.into()), Err)))))
-            }
+            Some(true) => self.retire_first(guest, requests).map(Some),
         }
     }
 
@@ -278,8 +275,8 @@ impl Rank {
         requests: &mut [RequestHandle],
     ) -> Result<Option<Several>> {
         match self.wait_for_any(guest, requests)? {
-            None => Ok(None),
-            Some(_) => self.collect_ended(guest, requests).map(Some),
+            false => Ok(None),
+            true => self.collect_ended(guest, requests).map(Some),
         }
     }
 
@@ -294,7 +291,7 @@ impl Rank {
         requests: &mut [RequestHandle],
     ) -> Result<Option<Several>> {
         self.advance(guest);
-        if let Some(None) = self.first_ended(requests)? {
+        if self.any_ended(requests)?.is_none() {
             return Ok(None);
         }
         let some = self.collect_ended(guest, requests)?;
@@ -333,29 +330,18 @@ impl Rank {
         Ok(())
     }
 
-    /// A request that has ended; `pending` gets those that are under way. Looks at each once:
-    /// what ends between two looks would be in neither.
+    /// Takes the result of a request that has ended, if one has: of several receives that of
+    /// the one that was matched first. Any would do (MPI 4.1, section 3.7.5), but programs
+    /// that post several receives and count what the senders say at the end, as HPCC's
+    /// RandomAccess does, lose data if that is seen before what came before.
     ///
-    /// Of several receives the one that was matched first. Any would do (MPI 4.1, section
-    /// 3.7.5), but programs that post several receives and count what the senders say at
-    /// the end, as HPCC's RandomAccess does, lose data if that is seen before what came before.
-    fn scan(
+    /// To be called after one was seen to have ended: whoever looks at each in turn may see
+    /// a later one end and not the earlier one, which ended behind the look.
+    fn retire_first(
         &self,
-        requests: &[RequestHandle],
-        mut pending: impl FnMut(usize, Arc<Completion>),
-    ) -> Result<Option<usize>> {
-        let mut any = false;
-        for (index, &request) in requests.iter().enumerate() {
-            match self.look(request)? {
-                Look::Inactive => {}
-                Look::Pending(completion) => pending(index, completion),
-                Look::Ended(_) => any = true,
-            }
-        }
-        if !any {
-            return Ok(None);
-        }
-        // Once more, because one that was matched earlier may have ended behind the first look.
+        guest: &mut dyn Guest,
+        requests: &mut [RequestHandle],
+    ) -> Result<Option<(usize, Result<Status>)>> {
         let mut first: Option<(u64, usize)> = None;
         for (index, &request) in requests.iter().enumerate() {
             if let Look::Ended(nth) = self.look(request)?
@@ -364,36 +350,47 @@ impl Rank {
                 first = Some((nth, index));
             }
         }
-        Ok(first.map(|(_, index)| index))
-    }
-
-    /// Outer none: some are active and none has ended. Inner none: none is active.
-    fn first_ended(&self, requests: &[RequestHandle]) -> Result<Option<Option<usize>>> {
-        let mut active = false;
-        let first = self.scan(requests, |_, _| active = true)?;
-        Ok((first.is_some() || !active).then_some(first))
-    }
-
-    fn wait_for_any(
-        &self,
-        guest: &mut dyn Guest,
-        requests: &[RequestHandle],
-    ) -> Result<Option<usize>> {
-        let mut pending = Vec::new();
-        let first = self.scan(requests, |index, completion| {
-            pending.push((index, completion))
-        })?;
-        if first.is_some() || pending.is_empty() {
-            return Ok(first);
-        }
-        let ended = || {
-            pending.iter().find(|(_, c)| c.is_complete())?;
-            // Once more, as in `scan`.
-            let ended = pending.iter().filter(|(_, c)| c.is_complete());
-            let first = ended.min_by_key(|(_, c)| c.outcome().nth.of_all);
-            first.map(|&(index, _)| index)
+        let Some((_, index)) = first else {
+            return Ok(None);
         };
-        self.wait_for(guest, ended).map(Some)
+        let (outcome, error) = self.retire(guest, &mut requests[index])?;
+        Ok(Some((index, error.map_or(Ok(outcome.into()), Err))))
+    }
+
+    /// Whether one has ended; `pending` gets those that are under way. Looks at each once:
+    /// what ends between two looks would be in neither.
+    fn scan(
+        &self,
+        requests: &[RequestHandle],
+        mut pending: impl FnMut(Arc<Completion>),
+    ) -> Result<bool> {
+        let mut ended = false;
+        for &request in requests {
+            match self.look(request)? {
+                Look::Inactive => {}
+                Look::Pending(completion) => pending(completion),
+                Look::Ended(_) => ended = true,
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Whether one has ended; none when none is active.
+    fn any_ended(&self, requests: &[RequestHandle]) -> Result<Option<bool>> {
+        let mut active = false;
+        let ended = self.scan(requests, |_| active = true)?;
+        Ok((ended || active).then_some(ended))
+    }
+
+    /// Waits until one has ended; false when none is active.
+    fn wait_for_any(&self, guest: &mut dyn Guest, requests: &[RequestHandle]) -> Result<bool> {
+        let mut pending = Vec::new();
+        let ended = self.scan(requests, |completion| pending.push(completion))?;
+        if ended || pending.is_empty() {
+            return Ok(ended);
+        }
+        let ended = || pending.iter().any(|c| c.is_complete()).then_some(true);
+        self.wait_for(guest, ended)
     }
 
     /// A program that polls may keep the one it waits for from running: with more ranks
@@ -431,11 +428,10 @@ impl Rank {
                 self.yield_to_others()?;
                 return Ok(None);
             }
-            Look::Ended(_) if request == SENT => return Ok(Some(Status::EMPTY)),
             Look::Ended(_) => {}
         }
-        if let Some(received) = request.received() {
-            return self.received(received).map(|outcome| Some(outcome.into()));
+        if let Some(outcome) = self.begun_complete(request)? {
+            return Ok(Some(outcome.into()));
         }
         let requests = self.requests.lock();
         let found = requests
@@ -459,13 +455,7 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no request.
     pub fn request_free(&self, guest: &mut dyn Guest, request: &mut RequestHandle) -> Result<()> {
-        if *request == SENT {
-            *request = NULL;
-            return Ok(());
-        }
-        if let Some(received) = request.received() {
-            self.forget_received(received)?;
-            *request = NULL;
+        if self.free_begun_complete(request)?.is_some() {
             return Ok(());
         }
         let freed = self.requests.lock().remove(*request);
@@ -485,7 +475,7 @@ impl Rank {
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no inactive persistent request.
     pub fn start(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
-        if request == SENT || request.received().is_some() {
+        if self.begun_complete(request)?.is_some() {
             return Err(Error::new(Class::REQUEST, "request: it is not persistent"));
         }
         let requests = self.requests.lock();

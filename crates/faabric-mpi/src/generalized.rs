@@ -93,7 +93,7 @@ impl Generalized {
             tag: status.tag,
             bytes: status.bytes,
             cancelled: status.cancelled,
-            nth: Nth::default(),
+            nth: Nth::NONE,
         })
     }
 

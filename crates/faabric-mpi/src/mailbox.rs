@@ -17,8 +17,9 @@
 use crate::data::{Data, Flat};
 use crate::error::Result;
 use crate::handle::{ReceivedHandle, Table};
-use crate::inbox::{Bytes, Inbox};
+use crate::inbox::{Bytes, Inbox, SHORT};
 use crate::matching::{Envelope, Pattern, Queues};
+use crate::memory::{Addr, Memory};
 use crate::observe::Numbers;
 use crate::remote::{Incoming, Outgoing};
 use crate::request::{Completion, Nth, Outcome};
@@ -115,7 +116,8 @@ pub(crate) struct State {
     pub(crate) queues: Queues<Receive, Message>,
     /// Bytes (and message costs) of unexpected messages of this worker's ranks.
     pub(crate) buffered: u64,
-    /// The ring is closed: too much is buffered.
+    /// The ring is closed: too much is buffered. Known here too, because whoever looks at
+    /// the ring's own flag takes a cache line from its senders.
     ring_closed: bool,
     /// Receives that were complete when they began, until their requests are waited for.
     /// They are here and not with the other requests, because both begin under this lock.
@@ -294,6 +296,32 @@ impl Mailbox {
         state
     }
 
+    /// Puts a message into the ring as [`Inbox::push`] does, and wakes the receiver.
+    #[inline]
+    pub(crate) fn push(&self, envelope: &Envelope, bytes: &[u8; SHORT], len: usize) -> Option<u64> {
+        let name = self.inbox.push(envelope, bytes, len)?;
+        self.bell.ring();
+        Some(name)
+    }
+
+    /// The same, as [`Inbox::push_long`].
+    ///
+    /// # Errors
+    /// What `copy` fails with.
+    pub(crate) fn push_long(
+        &self,
+        envelope: &Envelope,
+        len: usize,
+        memory: &dyn Memory,
+        copy: impl FnOnce(&Arc<dyn Memory>, Addr) -> Result<()>,
+    ) -> Result<Option<u64>> {
+        let name = self.inbox.push_long(envelope, len, memory, copy)?;
+        if name.is_some() {
+            self.bell.ring_after_copy();
+        }
+        Ok(name)
+    }
+
     /// Takes in what has arrived in the ring, if anything has.
     #[inline]
     pub(crate) fn progress(&self) {
@@ -373,6 +401,7 @@ impl Mailbox {
         }
         loop {
             let (_, envelope, len) = self.inbox.peek()?;
+            // Asked first, because most messages that are taken here find none posted.
             if state.queues.posted() != 0
                 && let Some(receive) = state.arrive(&envelope)
             {

@@ -128,16 +128,13 @@ impl Rank {
             let pushed = if len <= inbox::SHORT as u64 {
                 let mut bytes = [0; inbox::SHORT];
                 view.read(&mut bytes[..len as usize])?;
-                mailbox.inbox.push(&envelope, &bytes, len as usize)
+                mailbox.push(&envelope, &bytes, len as usize)
             } else {
                 let copy = |page: &Arc<dyn Memory>, at| view.copy_into(page, at, len);
                 let from = &**view.memory;
-                mailbox
-                    .inbox
-                    .push_long(&envelope, len as usize, from, copy)?
+                mailbox.push_long(&envelope, len as usize, from, copy)?
             };
             if let Some(name) = pushed {
-                mailbox.bell.ring_after_copy();
                 return Ok(Started::Sent(name));
             }
         }

@@ -363,7 +363,7 @@ impl Shared {
             tag: self.tag,
             bytes: receiving.part * receiving.parts.len() as u64,
             cancelled: false,
-            nth: Nth::default(),
+            nth: Nth::NONE,
         }))
     }
 

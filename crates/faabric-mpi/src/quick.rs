@@ -416,24 +416,14 @@ impl Rank {
         if len > inbox::SHORT as u64 {
             let copy =
                 |page: &Arc<dyn Memory>, at| Ok(memory.copy_to(buffer.addr, len, &**page, at)?);
-            let pushed = mailbox
-                .inbox
-                .push_long(&envelope, len as usize, memory, copy);
+            let pushed = mailbox.push_long(&envelope, len as usize, memory, copy);
             // An address beyond the memory is for the general way to complain about.
-            let pushed = matches!(pushed, Ok(Some(_)));
-            if pushed {
-                mailbox.bell.ring_after_copy();
-            }
-            return pushed;
+            return matches!(pushed, Ok(Some(_)));
         }
         let (mut bytes, len) = ([0; inbox::SHORT], len as usize);
         if len > 0 && memory.read(buffer.addr, &mut bytes[..len]).is_err() {
             return false;
         }
-        let pushed = mailbox.inbox.push(&envelope, &bytes, len).is_some();
-        if pushed {
-            mailbox.bell.ring();
-        }
-        pushed
+        mailbox.push(&envelope, &bytes, len).is_some()
     }
 }

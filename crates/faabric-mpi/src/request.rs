@@ -21,12 +21,12 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     /// `MPI_Cancel` was in time.
     pub(crate) cancelled: bool,
-    /// Which match it was; 0 for what was none.
+    /// Which match it was.
     pub(crate) nth: Nth,
 }
 
 /// The number of a match of a message with a receive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nth {
     /// Among all of the receiver.
     pub(crate) of_all: u64,
@@ -35,7 +35,8 @@ pub(crate) struct Nth {
 }
 
 impl Nth {
-    const NONE: Nth = Nth {
+    /// Of what was no match.
+    pub(crate) const NONE: Nth = Nth {
         of_all: 0,
         of_envelope: 0,
     };
