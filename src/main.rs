@@ -21,7 +21,6 @@ mod workers;
 
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
-use std::process::ExitCode;
 
 /// The version, with the compilers this binary has.
 const VERSION: &str = if cfg!(feature = "llvm") {
@@ -78,7 +77,7 @@ enum Command {
     Nm(cc::Args),
 }
 
-fn main() -> ExitCode {
+fn main() -> ! {
     let cli = Cli::parse();
     start_logging(cli.verbose);
     let outcome = match cli.command {
@@ -97,13 +96,11 @@ fn main() -> ExitCode {
         Command::Ranlib(args) => cc::tool("ranlib", args),
         Command::Nm(args) => cc::tool("nm", args),
     };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("faabric: {error:#}");
-            ExitCode::from(report::CANNOT_RUN)
-        }
-    }
+    // Not by returning: a compiler may be at work in the background.
+    faabric_host::leave(outcome.unwrap_or_else(|error| {
+        eprintln!("faabric: {error:#}");
+        report::CANNOT_RUN
+    }))
 }
 
 /// Runs a command that only asks the planner something.

@@ -5,6 +5,7 @@
 //! a rename, complete or not at all.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -81,8 +82,11 @@ pub(crate) struct Finished {
 impl From<Output> for Finished {
     fn from(output: Output) -> Self {
         Self {
-            // A process that a signal ended has no code; no test expects that.
-            code: output.status.code().unwrap_or(-1),
+            // A signal that ended it counts as in a shell; no test expects one.
+            code: match (output.status.code(), output.status.signal()) {
+                (Some(code), _) => code,
+                (None, signal) => 128 + signal.unwrap_or(0),
+            },
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }

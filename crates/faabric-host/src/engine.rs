@@ -12,7 +12,6 @@ use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::inspect;
 use crate::module::{Module, Prepared};
-use crate::sys::BackgroundWork;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::num::NonZero;
@@ -136,11 +135,9 @@ impl Engine {
     fn prepare_in_background(&self, hash: blake3::Hash, wasm: Vec<u8>) {
         // Weak: a host that is done does not wait for a compiler.
         let engine = Arc::downgrade(&self.0);
-        let work = BackgroundWork::begin();
         let spawned = std::thread::Builder::new()
             .name("llvm".to_owned())
             .spawn(move || {
-                let _work = work;
                 // The guests that run meanwhile come first; compiler threads inherit it.
                 let _ = rustix::process::nice(19);
                 let Some(inner) = engine.upgrade() else {

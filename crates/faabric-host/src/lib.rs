@@ -42,4 +42,4 @@ pub use memory::GuestMemory;
 pub use module::Module;
 pub use process::{Exit, Interrupter, Process};
 pub use stdio::{NoInput, Output, Pipe, PipeWriter, Stdin};
-pub use sys::ignore_stray_interrupts;
+pub use sys::{ignore_stray_interrupts, leave};

@@ -1,54 +1,24 @@
-//! Leaves the program without running C++ destructors while a compiler works.
+//! Ends the program without running C++ destructors.
 //!
-//! LLVM keeps its options in static objects. `exit` destroys them, and a compiler that
-//! still runs in the background would read what is gone: the program would have done its
-//! job and crash at the very end. Rust has flushed its streams when `exit` begins, and
-//! nothing else here needs the destructors.
-#![allow(unsafe_code, reason = "hooks into the C library's exit")]
+//! LLVM keeps its tables in static objects. `exit` destroys them, and a compiler that
+//! still runs in the background would read what is gone: a program that has done its job
+//! would crash at the very end. A handler that ends it sooner cannot be registered early
+//! or late enough: those tables whose functions are first called during a compilation are
+//! registered then, and destroyed before.
+#![allow(unsafe_code, reason = "the C library's _exit")]
 
-use std::ffi::{c_int, c_void};
-use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::Write;
 
-/// How many compilers work in the background.
-static WORKING: AtomicUsize = AtomicUsize::new(0);
-
-/// Work that must not see static objects go; it ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct BackgroundWork(());
-
-impl BackgroundWork {
-    /// From now on, until it is dropped, `exit` leaves at once.
-    pub(crate) fn begin() -> Self {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            // SAFETY: the handler is a function of the program that takes no state; those
-            // registered last run first, so it runs before LLVM's destructors, which
-            // were registered before `main`.
-            let refused = unsafe { on_exit(leave_if_working, std::ptr::null_mut()) };
-            if refused != 0 {
-                tracing::debug!("on_exit: no room for a handler");
-            }
-        });
-        WORKING.fetch_add(1, Ordering::SeqCst);
-        Self(())
+/// Ends the program with this exit code, whatever its threads do. What standard output
+/// and error still buffer is written; nothing else is, and no destructor runs.
+pub fn leave(code: u8) -> ! {
+    if !cfg!(feature = "llvm") {
+        // Nothing to fear, and tools that report at the end have their turn.
+        std::process::exit(i32::from(code));
     }
-}
-
-impl Drop for BackgroundWork {
-    fn drop(&mut self) {
-        WORKING.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-// SAFETY: glibc's declaration (stdlib.h).
-unsafe extern "C" {
-    fn on_exit(handler: extern "C" fn(c_int, *mut c_void), arg: *mut c_void) -> c_int;
-}
-
-extern "C" fn leave_if_working(status: c_int, _: *mut c_void) {
-    if WORKING.load(Ordering::SeqCst) > 0 {
-        // SAFETY: ends the process; nothing after it runs.
-        unsafe { libc::_exit(status) };
-    }
+    // When nobody reads them any more, nobody is to be told.
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    // SAFETY: it takes a number and does not come back.
+    unsafe { libc::_exit(i32::from(code)) }
 }

@@ -7,7 +7,7 @@ mod signal;
 mod stray;
 
 pub(crate) use direct::{attach, direct};
-pub(crate) use exit::BackgroundWork;
+pub use exit::leave;
 pub(crate) use reservation::Reservation;
 pub(crate) use signal::{Fault, filter_signals};
 pub use stray::ignore_stray_interrupts;
