@@ -11,7 +11,7 @@ use crate::jobs::Jobs;
 use crate::link::{Link, Phase};
 use crate::reader::Inbound;
 use crate::socket::Socket;
-use crate::tcp::Config;
+use crate::tcp::{CONGESTION, Config};
 use crate::tls::Tls;
 use crate::writer::Connection;
 use parking_lot::Mutex;
@@ -261,8 +261,8 @@ impl Shared {
         }
     }
 
-    /// Sets what every data connection needs: no waiting for more bytes, and an end
-    /// to waiting for a peer whose machine is gone.
+    /// Sets what every data connection needs: no waiting for more bytes, an end to waiting
+    /// for a peer whose machine is gone, and a congestion control for short ways.
     pub(crate) fn tune(&self, socket: &TcpStream) -> io::Result<()> {
         let silence = self.config.silence;
         socket.set_nodelay(true)?;
@@ -272,6 +272,11 @@ impl Shared {
         sockopt::set_tcp_keepcnt(socket, 3)?;
         let milliseconds = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
         sockopt::set_tcp_user_timeout(socket, milliseconds)?;
+        match &self.config.congestion {
+            Some(name) => sockopt::set_tcp_congestion(socket, name)?,
+            // A system without it keeps its own.
+            None => drop(sockopt::set_tcp_congestion(socket, CONGESTION)),
+        }
         Ok(())
     }
 

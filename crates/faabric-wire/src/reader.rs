@@ -20,6 +20,9 @@ use std::os::fd::BorrowedFd;
 /// needs few reads. It grows when a larger piece comes that has to go through it.
 const BUFFER: usize = 2 * MAX_FRAME;
 
+/// What is read at once otherwise.
+const BATCH: usize = 64 << 10;
+
 /// What is read of a connection at once while its frames are large: a few headers.
 const AHEAD: usize = 4 << 10;
 
@@ -196,7 +199,7 @@ impl Reader {
         // to put its body where it belongs.
         Ok(match direct && !self.inbound.open.is_empty() {
             true => rest.max(AHEAD),
-            false => rest.max(BUFFER - self.filled.min(BUFFER)),
+            false => rest.max(BATCH.saturating_sub(self.filled)).max(AHEAD),
         })
     }
 

@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::tls::{self, Tls};
 use crate::writer::Address;
 use parking_lot::RwLock;
+use rustix::net::sockopt;
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -24,6 +25,11 @@ use std::time::Duration;
 
 /// Links that one poll looks at: each look is a system call, about 0.3 us.
 const POLLED: usize = 4;
+
+/// Congestion control between workers. Some systems default to BBR, which spreads packets
+/// over time for the sake of long ways: between machines that are microseconds apart, a timer
+/// for each burst makes an exchange of messages 1.4 times as long.
+pub const CONGESTION: &str = "cubic";
 
 /// How a worker takes part in the data plane.
 #[derive(Clone, Debug)]
@@ -50,6 +56,9 @@ pub struct Config {
     /// How long the network may be silent before a connection counts as lost. (A
     /// worker that is frozen while its kernel answers is found by the planner.)
     pub silence: Duration,
+    /// Congestion control of the connections, as tcp(7) names it. None: [`CONGESTION`]
+    /// where the system has it, else the system's own.
+    pub congestion: Option<String>,
     /// Encrypts connections, and lets only those in who have a certificate; None:
     /// connections are in the clear.
     pub tls: Option<tls::Files>,
@@ -68,6 +77,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             reconnect_timeout: Duration::from_secs(30),
             silence: Duration::from_secs(20),
+            congestion: None,
             tls: None,
         }
     }
@@ -83,6 +93,17 @@ pub enum Error {
         address: String,
         /// What the operating system said.
         #[source]
+        source: io::Error,
+    },
+    /// The system does not know this congestion control, or does not let it be chosen.
+    #[error(
+        "cannot use the congestion control {name:?}: {source}; \
+         /proc/sys/net/ipv4/tcp_allowed_congestion_control lists what can be chosen"
+    )]
+    Congestion {
+        /// As configured.
+        name: String,
+        /// What the operating system said.
         source: io::Error,
     },
     /// A name that peers would not accept.
@@ -115,8 +136,8 @@ impl Endpoint {
     /// Listens for other workers.
     ///
     /// # Errors
-    /// When the name or the files for TLS are not usable, or the address cannot be
-    /// listened on.
+    /// When the name, the congestion control or the files for TLS are not usable, or the
+    /// address cannot be listened on.
     pub fn listen(config: Config) -> Result<Self, Error> {
         if config.worker.is_empty() || config.worker.len() > 256 {
             return Err(Error::Name(config.worker));
@@ -130,6 +151,12 @@ impl Endpoint {
         };
         let listener = Arc::new(TcpListener::bind(config.listen.as_str()).map_err(failed)?);
         let address = listener.local_addr().map_err(failed)?;
+        if let Some(name) = &config.congestion {
+            sockopt::set_tcp_congestion(&*listener, name).map_err(|source| Error::Congestion {
+                name: name.clone(),
+                source: source.into(),
+            })?;
+        }
         let shared = Arc::new(Shared::new(config.clone(), tls));
         Shared::accept_in_background(&shared, Arc::clone(&listener)).map_err(failed)?;
         Ok(Self {

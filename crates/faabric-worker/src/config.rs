@@ -27,6 +27,10 @@ pub struct Config {
     /// How long a broken connection to another worker may take to come back before the
     /// jobs that use it fail, in milliseconds.
     pub reconnect_ms: u64,
+    /// Congestion control of connections to other workers, one of those that
+    /// /proc/sys/net/ipv4/tcp_allowed_congestion_control lists. When not set: cubic where
+    /// the system has it, else the system's own.
+    pub congestion: Option<String>,
     /// Encrypts messages between workers, and lets only those in that prove to be of the
     /// cluster: `certificate`, `key` and `authority` are PEM files. The certificate is for
     /// the cluster's name. All workers of a cluster have it, or none.
@@ -51,6 +55,7 @@ impl Default for Config {
             listen: "127.0.0.1:0".to_owned(),
             advertise: String::new(),
             reconnect_ms: 30_000,
+            congestion: None,
             tls: None,
             cache: None,
             file_roots: Vec::new(),

@@ -78,6 +78,7 @@ impl Worker {
             cluster: config.cluster.clone(),
             listen: config.listen.clone(),
             reconnect_timeout: Duration::from_millis(config.reconnect_ms),
+            congestion: config.congestion.clone(),
             tls: config.tls.clone(),
             ..tcp::Config::default()
         })?;

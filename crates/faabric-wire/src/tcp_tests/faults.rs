@@ -232,3 +232,27 @@ fn a_name_nobody_could_accept_and_a_port_in_use_are_errors() {
         format!("cannot listen for other workers on {taken}")
     );
 }
+
+#[test]
+fn connections_have_the_congestion_control_that_is_asked_for() {
+    let chosen = |congestion: Option<&str>| {
+        let congestion = congestion.map(str::to_owned);
+        let end = Endpoint::listen(Config {
+            congestion,
+            ..config("a")
+        })?;
+        let socket = TcpStream::connect(end.local_address()).unwrap();
+        end.shared.tune(&socket).unwrap();
+        Ok::<_, Error>(sockopt::tcp_congestion(&socket).unwrap())
+    };
+    assert_eq!(chosen(Some("reno")).unwrap(), "reno", "every system has it");
+    let all = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
+    if std::fs::read_to_string(all).unwrap().contains(CONGESTION) {
+        assert_eq!(chosen(None).unwrap(), CONGESTION);
+    }
+    let error = chosen(Some("none such")).unwrap_err().to_string();
+    assert!(
+        error.contains("none such") && error.contains(all),
+        "{error}"
+    );
+}
