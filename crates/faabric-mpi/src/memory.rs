@@ -6,6 +6,7 @@
 
 use crate::scratch::Scratch;
 use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SendFlags};
 use std::any::Any;
 use std::io;
@@ -45,6 +46,12 @@ pub type Shared = Arc<dyn Any + Send + Sync>;
 #[error("the memory cannot be shared: {0}")]
 pub struct ShareError(pub String);
 
+/// Fills a piece of memory with what belongs so many bytes behind its start.
+pub type Fill<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> Result<(), OutOfBounds>;
+
+/// Bytes that are moved at a time where they cannot move at once.
+const PIECE: usize = 8192;
+
 /// Bytes that messages come from and go to.
 ///
 /// A guest's threads may write while the engine reads: an implementation must make
@@ -65,6 +72,26 @@ pub trait Memory: Send + Sync + 'static {
     /// [`OutOfBounds`] when any of those bytes is beyond the end; nothing is then written.
     fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds>;
 
+    /// Writes `len` bytes to `at` that `fill` gives, in pieces and in order: those from a
+    /// number of bytes on. It must not touch this memory. An implementation that has the
+    /// bytes at hand lets it fill them where they are.
+    ///
+    /// # Errors
+    /// [`OutOfBounds`] when any of those bytes is beyond the end, and nothing is then written;
+    /// and those of `fill`.
+    fn write_with(&self, at: Addr, len: u64, fill: Fill<'_>) -> Result<(), OutOfBounds> {
+        check(at, len, self.size())?;
+        let mut buf = [0u8; PIECE];
+        let mut done = 0;
+        while done < len {
+            let piece = &mut buf[..(len - done).min(PIECE as u64) as usize];
+            fill(done, piece)?;
+            self.write(Addr(at.0 + done), piece)?;
+            done += piece.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Copies `len` bytes to `to_at` of another memory, or of this one (where the two
     /// stretches must not overlap). An implementation that knows the other's kind
     /// makes this one direct copy.
@@ -73,16 +100,9 @@ pub trait Memory: Send + Sync + 'static {
     /// [`OutOfBounds`] when either stretch is beyond the end of its memory.
     fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
         check(at, len, self.size())?;
-        check(to_at, len, to.size())?;
-        let mut buf = [0u8; 8192];
-        let mut done = 0;
-        while done < len {
-            let piece = &mut buf[..(len - done).min(8192) as usize];
-            self.read(Addr(at.0 + done), piece)?;
-            to.write(Addr(to_at.0 + done), piece)?;
-            done += piece.len() as u64;
-        }
-        Ok(())
+        to.write_with(to_at, len, &mut |done, piece| {
+            self.read(Addr(at.0 + done), piece)
+        })
     }
 
     /// Fills up to `len` bytes at `at` with what `socket` has, without waiting; gives how
@@ -92,8 +112,8 @@ pub trait Memory: Send + Sync + 'static {
     /// Those of `recv(2)`; `InvalidInput` when the bytes are beyond the end.
     fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
         check(at, len, self.size()).map_err(beyond)?;
-        let mut buf = [0u8; 8192];
-        let piece = &mut buf[..len.min(8192) as usize];
+        let mut buf = [0u8; PIECE];
+        let piece = &mut buf[..len.min(PIECE as u64) as usize];
         let (_, came) = rustix::net::recv(socket, &mut *piece, RecvFlags::DONTWAIT)?;
         self.write(at, &piece[..came]).map_err(beyond)?;
         Ok(came)
@@ -106,8 +126,8 @@ pub trait Memory: Send + Sync + 'static {
     /// Those of `send(2)`; `InvalidInput` when the bytes are beyond the end.
     fn send(&self, at: Addr, len: u64, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         check(at, len, self.size()).map_err(beyond)?;
-        let mut buf = [0u8; 8192];
-        let piece = &mut buf[..len.min(8192) as usize];
+        let mut buf = [0u8; PIECE];
+        let piece = &mut buf[..len.min(PIECE as u64) as usize];
         self.read(at, piece).map_err(beyond)?;
         let mut flags = SendFlags::NOSIGNAL;
         flags.set(SendFlags::DONTWAIT, !wait);
@@ -243,6 +263,13 @@ impl Memory for HostBuffer {
         Ok(())
     }
 
+    fn write_with(&self, at: Addr, len: u64, fill: Fill<'_>) -> Result<(), OutOfBounds> {
+        let mut bytes = self.bytes.lock();
+        check(at, len, bytes.len() as u64)?;
+        let at = at.0 as usize;
+        fill(0, &mut bytes[at..at + len as usize])
+    }
+
     fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
         let Some(other) = to.as_any().downcast_ref::<HostBuffer>() else {
             let bytes = self.bytes.lock();
@@ -272,6 +299,33 @@ impl Memory for HostBuffer {
         let (at, to_at, len) = (at.0 as usize, to_at.0 as usize, len as usize);
         other[to_at..to_at + len].copy_from_slice(&bytes[at..at + len]);
         Ok(())
+    }
+
+    fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let mut bytes = self.bytes.lock();
+        check(at, len, bytes.len() as u64).map_err(beyond)?;
+        let at = at.0 as usize;
+        let place = &mut bytes[at..at + len as usize];
+        let (_, came) = rustix::net::recv(socket, place, RecvFlags::DONTWAIT)?;
+        Ok(came)
+    }
+
+    fn send(&self, at: Addr, len: u64, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
+        loop {
+            let bytes = self.bytes.lock();
+            check(at, len, bytes.len() as u64).map_err(beyond)?;
+            let at = at.0 as usize;
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            let sent = rustix::net::send(socket, &bytes[at..at + len as usize], flags);
+            drop(bytes);
+            match sent {
+                // Waiting without the lock: who reads may have to write into this buffer.
+                Err(rustix::io::Errno::WOULDBLOCK) if wait => {
+                    rustix::event::poll(&mut [PollFd::new(&socket, PollFlags::OUT)], None)?;
+                }
+                sent => return Ok(sent?),
+            }
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

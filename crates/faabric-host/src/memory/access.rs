@@ -305,23 +305,10 @@ impl Memory for GuestMemory {
         if let Some(to) = to.as_any().downcast_ref::<Self>() {
             return self.copy(at.0, len, to, to_at.0);
         }
-        // The other is host memory (a collective's scratch space): bounded pieces.
         self.pointer(at.0, len)?;
-        let mut buf = vec![0; len.min(64 << 10) as usize];
-        let mut done = 0;
-        while done < len {
-            let piece = (len - done).min(buf.len() as u64);
-            let part = &mut buf[..piece as usize];
-            self.read_long(at.0 + done, part)?;
-            let target = to_at.0.checked_add(done).ok_or(OutOfBounds {
-                at: to_at.0,
-                len,
-                size: to.size(),
-            })?;
-            to.write(Addr(target), part)?;
-            done += piece;
-        }
-        Ok(())
+        to.write_with(to_at, len, &mut |done, part| {
+            self.read_long(at.0 + done, part)
+        })
     }
 
     fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
