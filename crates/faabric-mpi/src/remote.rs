@@ -18,6 +18,7 @@ use crate::matching::Envelope;
 use crate::p2p::Started;
 use crate::packet::{Body, Packet};
 use crate::request::{Completion, Outcome};
+use crate::scratch::Scratch;
 use crate::world::World;
 use faabric_wire::fabric::{
     Caller, DirectDrain, DirectSource, Drain, Fabric, Gone, LinkError, Payload, Sink, Source,
@@ -151,7 +152,7 @@ impl World {
         };
         let room = outgoing.unreceived.load(Ordering::Relaxed) + cost(len) <= WINDOW;
         if !synchronous && len <= EAGER && room {
-            let mut bytes = vec![0; len as usize];
+            let mut bytes = Scratch::unset(len, "a message on its way to another worker")?;
             view.read(&mut bytes)?;
             outgoing.unreceived.fetch_add(cost(len), Ordering::Relaxed);
             *number += 1;

@@ -7,6 +7,7 @@
 //! workers, and other work: a long one must also fit well into what is available just then.
 
 use crate::error::{Class, Error, Result};
+use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,42 @@ const COUNTED: u64 = 4096;
 /// Longer ones are held against what the machine has left, which takes microseconds to
 /// find out.
 const LONG: u64 = 64 << 20;
+
+/// How many bytes a thread keeps for its next calls: to clear as many anew takes a good part
+/// of the time in which they are sent.
+const KEPT: usize = 1 << 20;
+
+thread_local! {
+    /// What calls of this thread have held.
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare(Vec::new())) };
+}
+
+/// A few stretches of bytes, [`KEPT`] in all at the most.
+struct Spare(Vec<Vec<u8>>);
+
+impl Spare {
+    const MOST: usize = 4;
+
+    /// The shortest that is as long as `len`; empty when there is none.
+    fn take(&mut self, len: u64) -> Vec<u8> {
+        let fits = |(_, bytes): &(usize, &Vec<u8>)| bytes.len() as u64 >= len;
+        let all = self.0.iter().enumerate();
+        let shortest = all.filter(fits).min_by_key(|(_, bytes)| bytes.len());
+        let shortest = shortest.map(|(at, _)| at);
+        shortest.map_or_else(Vec::new, |at| self.0.swap_remove(at))
+    }
+
+    /// Keeps `bytes`, if need be in the place of shorter ones.
+    fn keep(&mut self, bytes: Vec<u8>) {
+        self.0.push(bytes);
+        while self.0.len() > Self::MOST || self.0.iter().map(Vec::len).sum::<usize>() > KEPT {
+            let all = self.0.iter().enumerate();
+            let shortest = all.min_by_key(|(_, bytes)| bytes.len());
+            let Some((at, _)) = shortest else { return };
+            self.0.swap_remove(at);
+        }
+    }
+}
 
 /// What this worker holds for all its guests.
 static HELD: Account = Account::new();
@@ -79,7 +116,9 @@ fn available() -> Option<u64> {
 /// Bytes of the worker, counted as long as they are held.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    /// The bytes, and perhaps more behind them.
     bytes: Vec<u8>,
+    len: usize,
     /// How many of them are counted.
     counted: u64,
 }
@@ -90,7 +129,25 @@ impl Scratch {
     /// # Errors
     /// `MPI_ERR_NO_MEM` when the worker does not have them.
     pub(crate) fn zeroed(len: u64, purpose: &str) -> Result<Scratch> {
-        let mut scratch = Scratch::default();
+        Scratch::new(len, purpose, Vec::new())
+    }
+
+    /// `len` bytes for `purpose`, which are to be written before they are read: they hold
+    /// what an earlier call of this thread has left there.
+    ///
+    /// # Errors
+    /// As [`Scratch::zeroed`].
+    pub(crate) fn unset(len: u64, purpose: &str) -> Result<Scratch> {
+        let spare = SPARE.with_borrow_mut(|spare| spare.take(len));
+        Scratch::new(len, purpose, spare)
+    }
+
+    /// The first `len` of these bytes, or as many new ones.
+    fn new(len: u64, purpose: &str, bytes: Vec<u8>) -> Result<Scratch> {
+        let mut scratch = Scratch {
+            bytes,
+            ..Scratch::default()
+        };
         if len >= LONG
             && let Some(available) = available()
             && len > available / 4
@@ -117,40 +174,52 @@ impl Scratch {
             }
             scratch.counted = len;
         }
-        let bytes = &mut scratch.bytes;
+        if len <= scratch.bytes.len() as u64 {
+            scratch.len = len as usize;
+            return Ok(scratch);
+        }
+        let mut bytes = Vec::new();
         if !usize::try_from(len).is_ok_and(|len| bytes.try_reserve_exact(len).is_ok()) {
             return Err(Error::new(
                 Class::NO_MEM,
                 format!("the worker has no {len} bytes for {purpose}"),
             ));
         }
-        bytes.resize(len as usize, 0);
+        scratch.len = len as usize;
+        bytes.resize(scratch.len, 0);
+        scratch.bytes = bytes;
         Ok(scratch)
     }
 
     /// The bytes, which are no longer counted.
     pub(crate) fn into_vec(mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.truncate(self.len);
+        bytes
     }
 }
 
 impl From<Vec<u8>> for Scratch {
     /// Bytes that are not counted: the worker's own.
     fn from(bytes: Vec<u8>) -> Scratch {
-        Scratch { bytes, counted: 0 }
+        Scratch {
+            len: bytes.len(),
+            bytes,
+            counted: 0,
+        }
     }
 }
 
 impl Deref for Scratch {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.len]
     }
 }
 
 impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        &mut self.bytes[..self.len]
     }
 }
 
@@ -158,6 +227,11 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         if self.counted > 0 {
             HELD.give_back(self.counted);
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        if (1..=KEPT).contains(&bytes.len()) {
+            // Fails when the thread ends.
+            let _ = SPARE.try_with(|spare| spare.borrow_mut().keep(bytes));
         }
     }
 }
@@ -191,5 +265,32 @@ mod tests {
         assert!(refused.message.contains("a test"), "{}", refused.message);
         let scratch = Scratch::zeroed(COUNTED, "a test").unwrap();
         assert!(scratch.iter().all(|&byte| byte == 0) && scratch.len() as u64 == COUNTED);
+    }
+
+    #[test]
+    fn a_thread_gets_again_what_it_had_and_zeros_where_it_asks_for_them() {
+        let mut first = Scratch::unset(1000, "a test").unwrap();
+        first.fill(7);
+        drop(first);
+        let again = Scratch::unset(10, "a test").unwrap();
+        assert_eq!(*again, [7; 10]);
+        assert!(
+            Scratch::unset(10, "a test")
+                .unwrap()
+                .iter()
+                .all(|&b| b == 0)
+        );
+        drop(again);
+        let more = Scratch::unset(1001, "a test").unwrap();
+        assert!(more.len() == 1001 && more.iter().all(|&b| b == 0));
+        drop(more);
+        assert_eq!(*Scratch::zeroed(10, "a test").unwrap(), [0; 10]);
+        assert_eq!(Scratch::unset(20, "a test").unwrap().into_vec().len(), 20);
+        for len in [KEPT + 1, KEPT, 5, 6, 7, KEPT - 30, 8, 9, 10] {
+            drop(Scratch::unset(len as u64, "a test").unwrap());
+        }
+        let kept = SPARE.with_borrow(|spare| spare.0.iter().map(Vec::len).collect::<Vec<_>>());
+        assert!(kept.iter().sum::<usize>() <= KEPT && kept.len() <= Spare::MOST);
+        assert!(kept.contains(&KEPT), "{kept:?}");
     }
 }

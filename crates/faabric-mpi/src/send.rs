@@ -252,7 +252,7 @@ impl Rank {
     /// A packed copy of a buffer, in memory of the worker.
     pub(crate) fn copy_of(&self, view: &View<'_>) -> Result<Data> {
         let len = view.check()?;
-        let mut bytes = Scratch::zeroed(len, "a copy of the data")?;
+        let mut bytes = Scratch::unset(len, "a copy of the data")?;
         view.read(&mut bytes)?;
         let datatype = self
             .datatype(crate::handle::TypeHandle(abi::MPI_BYTE))?

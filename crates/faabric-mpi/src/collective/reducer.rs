@@ -2,7 +2,7 @@
 //! memory, or with a function of the guest in the guest's.
 
 use super::schedule::Order;
-use super::stream::zeroed;
+use super::stream::scratch;
 use crate::datatype::Datatype;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
@@ -130,7 +130,7 @@ impl Reducer {
         ];
         guest.call(user.function, &args)?;
 
-        let mut packed = zeroed(bytes)?;
+        let mut packed = scratch(bytes)?;
         self.datatype
             .pack(&*self.memory, origin(inoutvec), count, &mut packed)?;
         acc.memory.write(start(acc)?, &packed)?;
@@ -138,7 +138,7 @@ impl Reducer {
     }
 
     fn lay_out(&self, from: &Data, to: Addr, count: u64) -> Result<()> {
-        let mut packed = zeroed(len(from))?;
+        let mut packed = scratch(len(from))?;
         from.memory.read(start(from)?, &mut packed)?;
         self.datatype.unpack(&*self.memory, to, count, &packed)
     }

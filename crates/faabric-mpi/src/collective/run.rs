@@ -86,7 +86,7 @@ impl Run {
         let schedule = &plan.schedule;
         let scratch = match schedule.scratch {
             0 => Stream::default(),
-            len => Stream::host(Arc::new(HostBuffer::from(stream::zeroed(len)?)), len),
+            len => Stream::host(Arc::new(HostBuffer::from(stream::scratch(len)?)), len),
         };
         Ok(Run {
             staged_send: Staged::when_needed(&plan.send, schedule, Place::Send)?,

@@ -154,7 +154,7 @@ impl Stream {
 
     /// Packs the whole stream into host memory.
     pub(crate) fn pack(&self) -> Result<Arc<HostBuffer>> {
-        let mut bytes = zeroed(self.len())?;
+        let mut bytes = scratch(self.len())?;
         for piece in &self.pieces {
             let data = &piece.data;
             let out = &mut bytes[piece.start as usize..(piece.start + piece.len) as usize];
@@ -183,10 +183,10 @@ pub(crate) fn byte() -> Arc<Datatype> {
     Datatype::named(Primitive::BYTE)
 }
 
-/// Zero bytes for what is neither input nor output.
+/// Bytes for what is neither input nor output, to be written before they are read.
 ///
 /// # Errors
-/// As [`Scratch::zeroed`].
-pub(crate) fn zeroed(len: u64) -> Result<Scratch> {
-    Scratch::zeroed(len, "the intermediate data of a collective")
+/// As [`Scratch::unset`].
+pub(crate) fn scratch(len: u64) -> Result<Scratch> {
+    Scratch::unset(len, "the intermediate data of a collective")
 }

@@ -155,7 +155,7 @@ pub(super) fn left_alone(form: Form) -> Option<()> {
 
 /// Host memory for a leader's intermediate result.
 pub(super) fn spare(len: u64) -> Result<Window> {
-    let buffer = HostBuffer::from(stream::zeroed(len)?);
+    let buffer = HostBuffer::from(stream::scratch(len)?);
     Ok(Window {
         memory: Arc::new(buffer),
         addr: Addr(0),

@@ -157,7 +157,7 @@ pub(super) fn reduce_scatter(
     }
     // The result's place is input that others still read.
     let len = own.end - own.start;
-    let spare = Arc::new(HostBuffer::from(crate::collective::stream::zeroed(len)?));
+    let spare = Arc::new(HostBuffer::from(crate::collective::stream::scratch(len)?));
     let result = Window {
         memory: spare,
         addr: Addr(0),

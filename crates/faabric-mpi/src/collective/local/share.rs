@@ -72,7 +72,7 @@ impl Flat {
                 home: None,
             });
         }
-        let mut bytes = crate::collective::stream::zeroed(len)?;
+        let mut bytes = crate::collective::stream::scratch(len)?;
         data.datatype
             .pack(&*data.memory, data.addr, data.count, &mut bytes)?;
         let buffer = Arc::new(HostBuffer::from(bytes));
