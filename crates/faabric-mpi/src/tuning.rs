@@ -93,7 +93,7 @@ pub(crate) const SETTINGS: &[Setting] = settings! {
     reduce_tree All ANY, Bytes thresholds.reduce_tree,
         "MPI_Reduce goes along a tree below this; Rabenseifner's algorithm from it on";
     allreduce_doubling All ANY, Bytes thresholds.allreduce_doubling,
-        "MPI_Allreduce by recursive doubling below this; Rabenseifner's algorithm from it on";
+        "MPI_Allreduce by recursive doubling below this; Rabenseifner's algorithm from it on (two ranks know better)";
     allreduce_ring All ANY, Bytes thresholds.allreduce_ring,
         "MPI_Allreduce by ring from this on";
     rooted_tree All ANY, Bytes thresholds.rooted_tree,

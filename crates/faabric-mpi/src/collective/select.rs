@@ -10,6 +10,7 @@ use super::algorithm::{
     allgather, allreduce, alltoall, bcast, gather, reduce, reduce_scatter, scan, scatter,
 };
 use super::schedule::{Blocks, Place, Schedule, Seat};
+use crate::remote::EAGER;
 use serde::{Deserialize, Serialize};
 
 /// Sizes, in bytes, at which one algorithm gives way to the next.
@@ -57,7 +58,7 @@ impl Default for Thresholds {
             bcast_tree: 64 << 10,
             bcast_doubling: 512 << 10,
             reduce_tree: 16 << 10,
-            allreduce_doubling: 16 << 10,
+            allreduce_doubling: 48 << 10,
             allreduce_ring: 4 << 20,
             rooted_tree: 4 << 10,
             allgather_short: 64 << 10,
@@ -163,13 +164,22 @@ impl Thresholds {
 
     pub(crate) fn allreduce(&self, seat: Seat, operands: Operands) -> Schedule {
         let cut = operands.count >= u64::from(seat.size);
-        if !operands.commutative || !cut || operands.bytes() < self.allreduce_doubling {
+        let short = operands.bytes() < self.allreduce_doubling || self.goes_at_once(seat, operands);
+        if !operands.commutative || !cut || short {
             allreduce::recursive_doubling(seat, operands)
         } else if operands.bytes() < self.allreduce_ring {
             allreduce::rabenseifner(seat, operands)
         } else {
             allreduce::ring(seat, operands)
         }
+    }
+
+    /// Between two ranks halving sends as much, in two messages. It saves half of the
+    /// combining, which is less than a message costs; only where the halves need not ask
+    /// their receiver and the whole would have to, it pays.
+    fn goes_at_once(&self, seat: Seat, operands: Operands) -> bool {
+        let asks = EAGER + 1..=2 * EAGER;
+        seat.size == 2 && !asks.contains(&operands.bytes())
     }
 
     pub(crate) fn reduce_scatter(
@@ -180,7 +190,8 @@ impl Thresholds {
     ) -> Schedule {
         if !operands.commutative {
             reduce_scatter::in_order(seat, blocks, operands)
-        } else if blocks.total() < self.reduce_scatter_halving {
+        // Between two ranks both send the same, and the other copies less.
+        } else if blocks.total() < self.reduce_scatter_halving && seat.size > 2 {
             reduce_scatter::recursive_halving(seat, blocks, operands.input)
         } else {
             reduce_scatter::pairwise(seat, blocks, operands.input)
@@ -224,6 +235,25 @@ mod tests {
                 table.reduce(SEAT, 3, ordered),
                 reduce::binomial(SEAT, 3, ordered)
             );
+        }
+    }
+
+    #[test]
+    fn two_ranks_halve_only_what_would_have_to_ask() {
+        let (table, pair) = (Thresholds::default(), Seat { rank: 0, size: 2 });
+        for (bytes, halves) in [
+            (EAGER, false),
+            (EAGER + 8, true),
+            (2 * EAGER, true),
+            (2 * EAGER + 8, false),
+            (64 << 20, false),
+        ] {
+            let operands = operands(bytes, true);
+            let expected = match halves {
+                true => allreduce::rabenseifner(pair, operands),
+                false => allreduce::recursive_doubling(pair, operands),
+            };
+            assert_eq!(table.allreduce(pair, operands), expected, "{bytes}");
         }
     }
 

@@ -3,10 +3,11 @@
 //! All ranks get the same bits: where two ranks combine the same two operands, both
 //! do it in rank order.
 
+use super::accumulator::Accumulator;
 use super::fold::Fold;
 use super::reduce::Operands;
 use super::reduce_scatter;
-use crate::collective::schedule::{Blocks, Builder, Order, Place, Schedule, Seat, Slice};
+use crate::collective::schedule::{Blocks, Builder, Place, Schedule, Seat, Slice};
 
 /// log2(size) exchanges of all the data; keeps rank order, so any operation may use
 /// it. For small data, and for operations that do not commute.
@@ -14,27 +15,18 @@ pub(crate) fn recursive_doubling(seat: Seat, operands: Operands) -> Schedule {
     let fold = Fold::new(seat);
     let acc = Slice::of(Place::Recv, operands.bytes());
     let mut build = Builder::new();
-    let spare = build.scratch(if seat.size > 1 { acc.len } else { 0 });
-    build.copy(operands.input(), acc);
-    fold.fold(&mut build, acc, acc, spare);
+    let mut sum = Accumulator::new(operands.input(), acc);
+    fold.fold(&mut build, &mut sum);
     if let Some(place) = fold.place() {
         let mut width = 1;
         while width < fold.places {
             let peer = place ^ width;
-            build.send(fold.rank(peer), acc);
-            build.recv(fold.rank(peer), spare);
-            build.reduce(
-                acc,
-                spare,
-                if peer < place {
-                    Order::OperandFirst
-                } else {
-                    Order::AccFirst
-                },
-            );
+            build.send(fold.rank(peer), sum.sum());
+            sum.take(&mut build, fold.rank(peer), 0..acc.len, peer < place);
             build.round();
             width *= 2;
         }
+        sum.settle(&mut build);
     }
     fold.unfold(&mut build, acc, acc);
     build.finish()
@@ -47,8 +39,8 @@ pub(crate) fn rabenseifner(seat: Seat, operands: Operands) -> Schedule {
     let blocks = Blocks::split(operands.count, operands.unit, fold.places);
     let acc = Slice::of(Place::Recv, operands.bytes());
     let mut build = Builder::new();
-    build.copy(operands.input(), acc);
-    reduce_scatter::halve(&mut build, &fold, &blocks, acc);
+    let sum = Accumulator::new(operands.input(), acc);
+    reduce_scatter::halve(&mut build, &fold, &blocks, sum);
     build.round();
     if let Some(place) = fold.place() {
         let mut width = 1;
@@ -72,16 +64,22 @@ pub(crate) fn ring(seat: Seat, operands: Operands) -> Schedule {
     let blocks = Blocks::split(operands.count, operands.unit, seat.size);
     let acc = Slice::of(Place::Recv, operands.bytes());
     let mut build = Builder::new();
-    let spare = build.scratch(blocks.len(0));
     let (next, previous) = (seat.up(1), seat.down(1));
-    build.copy(operands.input(), acc);
+    let in_place = operands.input() == acc;
+    let spare = build.scratch(if in_place { blocks.len(0) } else { 0 });
+    let block = |block| {
+        let range = blocks.range(block);
+        let input = operands.input().part(range.clone());
+        Accumulator::new(input, acc.part(range)).with_spare(spare)
+    };
+    let mut sum = block(seat.rank);
     for step in 0..seat.size - 1 {
-        let incoming = acc.part(blocks.range(seat.down(step + 1)));
-        build.send(next, acc.part(blocks.range(seat.down(step))));
-        build.recv(previous, spare.part(0..incoming.len));
-        build.reduce(incoming, spare.part(0..incoming.len), Order::OperandFirst);
+        build.send(next, sum.sum());
+        sum = block(seat.down(step + 1));
+        sum.take(&mut build, previous, 0..sum.sum().len, true);
         build.round();
     }
+    sum.settle(&mut build);
     for step in 0..seat.size - 1 {
         build.send(
             next,

@@ -10,7 +10,8 @@
 //! place      0       1       2   3
 //! ```
 
-use crate::collective::schedule::{Builder, Order, Seat, Slice};
+use super::accumulator::Accumulator;
+use crate::collective::schedule::{Builder, Seat, Slice};
 use std::ops::Range;
 
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +61,12 @@ impl Fold {
         (self.seat.rank < 2 * self.rest).then_some(self.seat.rank ^ 1)
     }
 
-    /// Pairs combine: `input` of the even rank goes into `acc` of the odd one.
-    pub(crate) fn fold(&self, build: &mut Builder, input: Slice, acc: Slice, spare: Slice) {
+    /// Pairs combine: what the even rank has goes into the sum of the odd one.
+    pub(crate) fn fold(&self, build: &mut Builder, sum: &mut Accumulator) {
+        let own = sum.sum();
         match (self.partner(), self.place()) {
-            (Some(partner), None) => build.send(partner, input),
-            (Some(partner), Some(_)) => {
-                build.recv(partner, spare);
-                build.reduce(acc, spare, Order::OperandFirst);
-            }
+            (Some(partner), None) => build.send(partner, own),
+            (Some(partner), Some(_)) => sum.take(build, partner, 0..own.len, true),
             (None, _) => {}
         }
         build.round();

@@ -5,6 +5,7 @@
 //! Collective Communication Operations in MPICH", 2005; Bruck et al. 1997).
 //! Which runs when is decided in `select.rs`, so that each can be tested alone.
 
+pub(crate) mod accumulator;
 pub(crate) mod allgather;
 pub(crate) mod allreduce;
 pub(crate) mod alltoall;

@@ -1,5 +1,6 @@
 //! Reduce (MPI 4.1, section 6.9.1).
 
+use super::accumulator::Accumulator;
 use super::fold::Fold;
 use super::reduce_scatter;
 use super::tree::{self, Node};
@@ -109,8 +110,8 @@ pub(crate) fn rabenseifner(seat: Seat, root: u32, operands: Operands) -> Schedul
     } else {
         build.scratch(operands.bytes())
     };
-    build.copy(operands.input(), acc);
-    reduce_scatter::halve(&mut build, &fold, &blocks, acc);
+    let sum = Accumulator::new(operands.input(), acc);
+    reduce_scatter::halve(&mut build, &fold, &blocks, sum);
     build.round();
     match fold.place() {
         Some(place) if seat.rank != root => build.send(root, acc.part(blocks.range(place))),

@@ -3,17 +3,17 @@
 //! The input stream is one block a rank; the receive stream starts with the caller's
 //! block of the result. In place, the input is the receive buffer as well.
 
+use super::accumulator::Accumulator;
 use super::fold::Fold;
 use super::reduce::{self, Operands};
-use crate::collective::schedule::{Blocks, Builder, Order, Place, Schedule, Seat, Slice};
+use crate::collective::schedule::{Blocks, Builder, Place, Schedule, Seat, Slice};
 
-/// Reduces `acc` over the places of `fold` so that each place ends with its block
-/// of the result in `acc`. Half of what is left goes to the partner in each step.
-/// For commutative operations: a place combines its own data with that of places
-/// on both sides.
-pub(crate) fn halve(build: &mut Builder, fold: &Fold, blocks: &Blocks, acc: Slice) {
-    let spare = build.scratch(acc.len);
-    fold.fold(build, acc, acc, spare);
+/// Reduces `sum` over the places of `fold` so that each place ends with its block of the
+/// result where the sum settles. Half of what is left goes to the partner in each step.
+/// For commutative operations: a place combines its own data with that of places on both
+/// sides.
+pub(crate) fn halve(build: &mut Builder, fold: &Fold, blocks: &Blocks, mut sum: Accumulator) {
+    fold.fold(build, &mut sum);
     let Some(place) = fold.place() else { return };
     let mut run = 0..fold.places;
     let mut width = fold.places / 2;
@@ -25,24 +25,14 @@ pub(crate) fn halve(build: &mut Builder, fold: &Fold, blocks: &Blocks, acc: Slic
         } else {
             (high, low)
         };
-        let (kept, given) = (blocks.span(keep.clone()), blocks.span(give));
         let peer = fold.rank(place ^ width);
-        let incoming = spare.part(kept.clone());
-        build.send(peer, acc.part(given));
-        build.recv(peer, incoming);
-        build.reduce(
-            acc.part(kept),
-            incoming,
-            if place < middle {
-                Order::AccFirst
-            } else {
-                Order::OperandFirst
-            },
-        );
+        build.send(peer, sum.sum().part(blocks.span(give)));
+        sum.take(build, peer, blocks.span(keep.clone()), place >= middle);
         build.round();
         run = keep;
         width /= 2;
     }
+    sum.settle(build);
 }
 
 /// Recursive halving. For commutative operations and data that is not large.
@@ -51,8 +41,8 @@ pub(crate) fn recursive_halving(seat: Seat, blocks: &Blocks, input: Place) -> Sc
     let merged = blocks.merged((0..fold.places).map(|place| fold.ranks(place)));
     let mut build = Builder::new();
     let acc = build.scratch(blocks.total());
-    build.copy(Slice::of(input, blocks.total()), acc);
-    halve(&mut build, &fold, &merged, acc);
+    let sum = Accumulator::new(Slice::of(input, blocks.total()), acc);
+    halve(&mut build, &fold, &merged, sum);
     let result = Slice::of(Place::Recv, blocks.len(seat.rank));
     if fold.place().is_some() {
         build.copy(acc.part(blocks.range(seat.rank)), result);
@@ -67,26 +57,22 @@ pub(crate) fn recursive_halving(seat: Seat, blocks: &Blocks, input: Place) -> Sc
 /// block: the least data moved. For commutative operations and large data.
 pub(crate) fn pairwise(seat: Seat, blocks: &Blocks, input: Place) -> Schedule {
     let whole = Slice::of(input, blocks.total());
-    let len = blocks.len(seat.rank);
+    let result = Slice::of(Place::Recv, blocks.len(seat.rank));
     let mut build = Builder::new();
-    let (acc, spare) = (build.scratch(len), build.scratch(len));
-    build.copy(whole.part(blocks.range(seat.rank)), acc);
+    // In place the result lies where other blocks of the input are.
+    let acc = match input {
+        Place::Recv => build.scratch(result.len),
+        _ => result,
+    };
+    let mut sum = Accumulator::new(whole.part(blocks.range(seat.rank)), acc);
     for distance in 1..seat.size {
         let (to, from) = (seat.up(distance), seat.down(distance));
         build.send(to, whole.part(blocks.range(to)));
-        build.recv(from, spare);
-        build.reduce(
-            acc,
-            spare,
-            if from < seat.rank {
-                Order::OperandFirst
-            } else {
-                Order::AccFirst
-            },
-        );
+        sum.take(&mut build, from, 0..result.len, from < seat.rank);
         build.round();
     }
-    build.copy(acc, Slice::of(Place::Recv, len));
+    let sum = sum.settle(&mut build);
+    build.copy(sum, result);
     build.finish()
 }
 
