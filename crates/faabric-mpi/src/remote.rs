@@ -18,7 +18,6 @@ use crate::matching::Envelope;
 use crate::p2p::Started;
 use crate::packet::{Body, Packet};
 use crate::request::{Completion, Outcome};
-use crate::scratch::Scratch;
 use crate::world::World;
 use faabric_wire::fabric::{
     Caller, DirectDrain, DirectSource, Drain, Fabric, Gone, LinkError, Payload, Sink, Source,
@@ -152,13 +151,19 @@ impl World {
         };
         let room = outgoing.unreceived.load(Ordering::Relaxed) + cost(len) <= WINDOW;
         if !synchronous && len <= EAGER && room {
-            let mut bytes = Scratch::unset(len, "a message on its way to another worker")?;
-            view.read(&mut bytes)?;
+            let mut read = Ok(());
+            // Only memory that has shrunk since the check could fail to be read.
+            let mut fill = |out: &mut [u8]| read = view.read(out);
             outgoing.unreceived.fetch_add(cost(len), Ordering::Relaxed);
             *number += 1;
             let packet = packet(*number, Body::Eager { envelope });
-            self.dispatch(Rank(to), &packet, Payload::Bytes(&bytes), Caller::Rank)?;
-            return Ok(Started::Sent(packet.number));
+            self.dispatch(
+                Rank(to),
+                &packet,
+                Payload::Fill(len as usize, &mut fill),
+                Caller::Rank,
+            )?;
+            return read.map(|()| Started::Sent(packet.number));
         }
         let completion = Arc::new(Completion::new(from));
         let sending = Sending {
@@ -272,9 +277,13 @@ impl World {
                 format!("{to} is on another worker, and this world has no fabric to reach it"),
             ));
         };
-        if !self.knows(to.0) && self.keep_early(to, packet, &payload) {
-            return Ok(());
-        }
+        let payload = match payload {
+            payload if self.knows(to.0) => payload,
+            payload => match self.keep_early(to, packet, payload) {
+                Some(payload) => payload,
+                None => return Ok(()),
+            },
+        };
         let header = packet.encode();
         self.send_on(&**fabric, to, header.as_slice(), payload, caller)
     }
@@ -293,25 +302,25 @@ impl World {
         })
     }
 
-    /// Keeps a packet to a rank that is not known here; false if it has become known.
-    fn keep_early(&self, to: Rank, packet: &Packet, payload: &Payload<'_>) -> bool {
-        let payload = match payload {
-            Payload::Empty => Vec::new(),
-            Payload::Bytes(bytes) => bytes.to_vec(),
-            // Data goes only to who has asked for it, in answer to what went there.
-            Payload::Stream(..) => return false,
-        };
+    /// Keeps a packet to a rank that is not known here; gives the payload back if it has
+    /// become known.
+    fn keep_early<'a>(
+        &self,
+        to: Rank,
+        packet: &Packet,
+        payload: Payload<'a>,
+    ) -> Option<Payload<'a>> {
         let mut early = self.remote.early.lock();
-        if self.knows(to.0) {
-            return false;
+        // Data goes only to who has asked for it, in answer to what went there.
+        if self.knows(to.0) || matches!(payload, Payload::Stream(..)) {
+            return Some(payload);
         }
-        let header = packet.encode().as_slice().to_vec();
         early.push(Early {
             to,
-            header,
-            payload,
+            header: packet.encode().as_slice().to_vec(),
+            payload: payload.to_vec(),
         });
-        true
+        None
     }
 
     /// Takes in ranks with `join`, then what came for them before.

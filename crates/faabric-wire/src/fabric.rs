@@ -74,9 +74,28 @@ pub enum Payload<'a> {
     Empty,
     /// Bytes that the fabric copies before `send` returns, if it has to queue them.
     Bytes(&'a [u8]),
+    /// So many bytes that the caller writes where the fabric wants them, once, before
+    /// `send` returns; while the fabric holds no lock.
+    Fill(usize, &'a mut dyn FnMut(&mut [u8])),
     /// `len` bytes read when the link is ready for them: a rendezvous send straight
     /// from linear memory. None at all (`len` 0) arrive through [`Sink::deliver`].
     Stream(u64, Box<dyn Source>),
+}
+
+impl Payload<'_> {
+    /// The bytes of one that is at hand; none of a stream.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes.to_vec(),
+            Self::Fill(length, fill) => {
+                let mut bytes = vec![0; length];
+                fill(&mut bytes);
+                bytes
+            }
+            Self::Empty | Self::Stream(..) => Vec::new(),
+        }
+    }
 }
 
 /// A payload that the link reads in pieces. Dropped without [`Source::sent`] when

@@ -190,13 +190,13 @@ impl Fabric for InProcess {
         let header = header.to_vec();
         let item = match payload {
             Payload::Empty => Item::Whole(to, header, Vec::new()),
-            Payload::Bytes(bytes) if bytes.len() <= MAX_INLINE => {
-                Item::Whole(to, header, bytes.to_vec())
-            }
-            Payload::Bytes(bytes) => {
-                let length = bytes.len() as u64;
-                Item::Stream(to, header, length, Box::new(Copied::new(bytes.to_vec())))
-            }
+            Payload::Bytes(_) | Payload::Fill(..) => match payload.to_vec() {
+                bytes if bytes.len() <= MAX_INLINE => Item::Whole(to, header, bytes),
+                bytes => {
+                    let length = bytes.len() as u64;
+                    Item::Stream(to, header, length, Box::new(Copied::new(bytes)))
+                }
+            },
             Payload::Stream(0, source) => {
                 source.sent();
                 Item::Whole(to, header, Vec::new())

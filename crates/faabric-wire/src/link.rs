@@ -34,7 +34,7 @@ use crate::receipts::{QUIET, Receipts};
 use crate::socket::Socket;
 use crate::tcp::Config;
 use crate::unacknowledged::Body;
-use crate::writer::{Address, Connection, Outgoing, Writer};
+use crate::writer::{Address, Connection, Outgoing, Whole, Writer};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
@@ -255,16 +255,20 @@ impl Link {
             return Err(self.error(format!("a packet header of {length} bytes is over the cap")));
         }
         match payload {
-            Payload::Empty => self.send_whole(address, header, &[], caller),
+            Payload::Empty => self.send_whole(address, header, Whole::Bytes(&[]), caller),
             Payload::Bytes(bytes) if bytes.len() <= MAX_INLINE => {
-                self.send_whole(address, header, bytes, caller)
+                self.send_whole(address, header, Whole::Bytes(bytes), caller)
             }
-            Payload::Bytes(bytes) => {
-                let source = Box::new(Copied::new(bytes.to_vec()));
-                self.send_stream(address, header, bytes.len() as u64, source, caller)
+            Payload::Fill(length, fill) if length <= MAX_INLINE => {
+                self.send_whole(address, header, Whole::Fill(length, fill), caller)
+            }
+            Payload::Bytes(_) | Payload::Fill(..) => {
+                let bytes = payload.to_vec();
+                let (length, source) = (bytes.len() as u64, Box::new(Copied::new(bytes)));
+                self.send_stream(address, header, length, source, caller)
             }
             Payload::Stream(0, source) => {
-                self.send_whole(address, header, &[], caller)?;
+                self.send_whole(address, header, Whole::Bytes(&[]), caller)?;
                 source.sent();
                 Ok(())
             }
@@ -278,7 +282,7 @@ impl Link {
         &self,
         address: &Address,
         header: &[u8],
-        payload: &[u8],
+        payload: Whole<'_>,
         caller: Caller,
     ) -> Result<(), LinkError> {
         let mut state = self.state.lock();
@@ -292,13 +296,18 @@ impl Link {
             self.give_back(writer, outcome);
             return Ok(());
         }
-        let bytes = [header, payload].concat();
+        // What it is filled with is the engine's: not under the lock.
+        drop(state);
+        let mut bytes = vec![0; header.len() + payload.len()];
+        let (place, rest) = bytes.split_at_mut(header.len());
+        place.copy_from_slice(header);
+        payload.write(rest);
         let packet = Outgoing::Whole {
             address: address.clone(),
             header: header.len() as u16,
             bytes,
         };
-        self.enqueue(state, packet, caller)
+        self.enqueue(packet, caller)
     }
 
     fn send_stream(
@@ -316,16 +325,12 @@ impl Link {
             length,
             source,
         };
-        self.enqueue(self.state.lock(), packet, caller)
+        self.enqueue(packet, caller)
     }
 
     /// Queues a packet; a rank first waits for room.
-    fn enqueue(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        packet: Outgoing,
-        caller: Caller,
-    ) -> Result<(), LinkError> {
+    fn enqueue(&self, packet: Outgoing, caller: Caller) -> Result<(), LinkError> {
+        let mut state = self.state.lock();
         let refused = loop {
             if let Phase::Failed(error, _) = &state.phase {
                 break error.clone();

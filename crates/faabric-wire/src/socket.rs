@@ -12,9 +12,9 @@
 
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use rustls::Connection as Session;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -72,21 +72,20 @@ impl Socket {
         let _ = self.tcp.shutdown(Shutdown::Both);
     }
 
-    /// Has the kernel, or the session, take some bytes; returns how many. `more` follow
-    /// at once.
+    /// Has the kernel, or the session, take some of these bytes; returns how many. `more`
+    /// follow at once.
     ///
     /// # Errors
     /// Those of `send(2)`, but for those that only mean "not now".
-    pub(crate) fn send(&self, parts: [&[u8]; 3], wait: bool, more: bool) -> io::Result<usize> {
-        let parts = parts.map(IoSlice::new);
+    pub(crate) fn send(&self, bytes: &[u8], wait: bool, more: bool) -> io::Result<usize> {
         let Some(sealed) = &self.sealed else {
-            return send_some(self.tcp.as_fd(), &parts, wait, more);
+            return send_some(&self.tcp, bytes, wait, more);
         };
         loop {
             let mut sealed = sealed.lock();
             sealed.flush(&self.tcp)?;
             if !sealed.session.wants_write() {
-                let taken = sealed.session.writer().write_vectored(&parts)?;
+                let taken = sealed.session.writer().write(bytes)?;
                 sealed.flush(&self.tcp)?;
                 return Ok(taken);
             }
@@ -246,11 +245,7 @@ struct Unwaiting<'a>(&'a TcpStream);
 
 impl Write for Unwaiting<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(buf)])
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        send_some(self.0.as_fd(), bufs, false, false)
+        send_some(self.0, buf, false, false)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -258,17 +253,12 @@ impl Write for Unwaiting<'_> {
     }
 }
 
-fn send_some(
-    socket: BorrowedFd<'_>,
-    parts: &[IoSlice<'_>],
-    wait: bool,
-    more: bool,
-) -> io::Result<usize> {
+/// `send(2)`: of short bytes it costs 0.2 us less than `sendmsg(2)`.
+fn send_some(socket: &TcpStream, bytes: &[u8], wait: bool, more: bool) -> io::Result<usize> {
     let mut flags = SendFlags::NOSIGNAL;
     flags.set(SendFlags::DONTWAIT, !wait);
     flags.set(SendFlags::MORE, more);
-    let mut control = SendAncillaryBuffer::default();
-    match sendmsg(socket, parts, &mut control, flags).map_err(io::Error::from) {
+    match send(socket, bytes, flags).map_err(io::Error::from) {
         Err(error) if is_passing(&error) => Ok(0),
         sent => sent,
     }

@@ -34,13 +34,16 @@ pub(crate) struct Unacknowledged {
     /// Which chunk the kernel takes next, and from which of its bytes on. Invariant:
     /// when everything is sent, that is the end of the last chunk.
     sent: (usize, usize),
+    /// The room of chunks that are no more.
     spare: Vec<Vec<u8>>,
     /// Bodies that the other side has, to be ended when no lock is held.
     taken: Vec<Body>,
 }
 
 struct Chunk {
-    bytes: Vec<u8>,
+    /// Frames, and room for more: what has been filled once need not be cleared again.
+    room: Vec<u8>,
+    used: usize,
     /// Follows the bytes: that of the last frame.
     body: Option<Body>,
     /// The number after that of its last frame.
@@ -85,7 +88,17 @@ impl Body {
 
 impl Chunk {
     fn len(&self) -> usize {
-        self.bytes.len() + self.body.as_ref().map_or(0, |body| body.length)
+        self.used + self.body.as_ref().map_or(0, |body| body.length)
+    }
+
+    /// Makes its bytes so many more; those.
+    fn extend(&mut self, length: usize) -> &mut [u8] {
+        let start = self.used;
+        self.used += length;
+        if self.room.len() < self.used {
+            self.room.resize(self.used, 0);
+        }
+        &mut self.room[start..self.used]
     }
 }
 
@@ -108,7 +121,7 @@ impl Unacknowledged {
     /// As [`Self::append`], for a frame whose header is `bytes` and whose body stays
     /// where it is.
     pub(crate) fn append_direct(&mut self, bytes: &[u8], end: u64, body: Body) {
-        self.append(bytes.len(), end, |out| out.extend_from_slice(bytes));
+        self.append(bytes.len(), end, |out| out.copy_from_slice(bytes));
         if let Some(chunk) = self.chunks.back_mut() {
             self.bytes += body.length;
             chunk.body = Some(body);
@@ -117,21 +130,31 @@ impl Unacknowledged {
 
     /// Appends a frame of `length` bytes, written by `fill`; `end` is the number of the
     /// next one.
-    pub(crate) fn append(&mut self, length: usize, end: u64, fill: impl FnOnce(&mut Vec<u8>)) {
-        let fits = |chunk: &Chunk| chunk.body.is_none() && chunk.bytes.len() + length <= CHUNK;
+    pub(crate) fn append(&mut self, length: usize, end: u64, fill: impl FnOnce(&mut [u8])) {
+        let fits = |chunk: &Chunk| chunk.body.is_none() && chunk.used + length <= CHUNK;
         if !self.chunks.back().is_some_and(fits) {
             if self.is_sent() {
                 self.sent = (self.chunks.len(), 0);
             }
-            let bytes = self.spare.pop().unwrap_or_default();
-            let body = None;
-            self.chunks.push_back(Chunk { bytes, body, end });
+            self.chunks.push_back(Chunk {
+                room: self.spare.pop().unwrap_or_default(),
+                used: 0,
+                body: None,
+                end,
+            });
         }
         if let Some(chunk) = self.chunks.back_mut() {
-            let before = chunk.bytes.len();
-            fill(&mut chunk.bytes);
+            fill(chunk.extend(length));
             chunk.end = end;
-            self.bytes += chunk.bytes.len() - before;
+            self.bytes += length;
+        }
+    }
+
+    /// Takes the last bytes of the frame that was appended last away again.
+    pub(crate) fn shorten(&mut self, by: usize) {
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk.used -= by;
+            self.bytes -= by;
         }
     }
 
@@ -141,8 +164,8 @@ impl Unacknowledged {
         let Some(chunk) = self.chunks.get(chunk) else {
             return Next::Nothing;
         };
-        match (&chunk.bytes[at.min(chunk.bytes.len())..], &chunk.body) {
-            ([], Some(body)) if at < chunk.len() => Next::Body(body, at - chunk.bytes.len()),
+        match (&chunk.room[at.min(chunk.used)..chunk.used], &chunk.body) {
+            ([], Some(body)) if at < chunk.len() => Next::Body(body, at - chunk.used),
             ([], _) => Next::Nothing,
             (bytes, body) => Next::Bytes(bytes, body.is_some()),
         }
@@ -169,7 +192,7 @@ impl Unacknowledged {
                     // The last one, and all sent: what comes next goes in from its start.
                     self.bytes -= at;
                     self.taken.extend(first.body.take());
-                    first.bytes.clear();
+                    first.used = 0;
                     self.sent = (0, 0);
                     return;
                 }
@@ -177,13 +200,12 @@ impl Unacknowledged {
                 (chunk, at) => {
                     self.sent = (chunk - 1, at);
                     self.bytes -= first.len();
-                    let Some(mut first) = self.chunks.pop_front() else {
+                    let Some(first) = self.chunks.pop_front() else {
                         return;
                     };
                     self.taken.extend(first.body);
                     if self.spare.len() < SPARE {
-                        first.bytes.clear();
-                        self.spare.push(first.bytes);
+                        self.spare.push(first.room);
                     }
                 }
             }
@@ -282,12 +304,13 @@ mod tests {
                     Step::Append(length) => {
                         let (number, before) = (frames, kept.bytes());
                         frames += 1;
-                        kept.append(length, u64::from(frames), |out| {
-                            let end = out.len() + length;
-                            out.extend(number.to_le_bytes());
-                            out.extend((length as u32).to_le_bytes());
-                            out.resize(end, 0);
+                        let spare = length / 3;
+                        kept.append(length + spare, u64::from(frames), |out| {
+                            out.fill(0);
+                            out[..4].copy_from_slice(&number.to_le_bytes());
+                            out[4..8].copy_from_slice(&(length as u32).to_le_bytes());
                         });
+                        kept.shorten(spare);
                         prop_assert_eq!(kept.bytes(), before + length);
                     }
                     Step::Direct(length) => {

@@ -44,6 +44,30 @@ pub(crate) struct Address {
     pub(crate) ended: Arc<AtomicBool>,
 }
 
+/// The payload of a packet that is sent whole.
+pub(crate) enum Whole<'a> {
+    Bytes(&'a [u8]),
+    /// As many bytes as the caller writes.
+    Fill(usize, &'a mut dyn FnMut(&mut [u8])),
+}
+
+impl Whole<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Fill(length, _) => *length,
+        }
+    }
+
+    /// Writes it to `out`, which has its length.
+    pub(crate) fn write(self, out: &mut [u8]) {
+        match self {
+            Self::Bytes(bytes) => out.copy_from_slice(bytes),
+            Self::Fill(_, fill) => fill(out),
+        }
+    }
+}
+
 /// A packet that waits for the link.
 pub(crate) enum Outgoing {
     /// `bytes` is the packet's header, then its payload.
@@ -230,7 +254,7 @@ impl Writer {
         };
         let taken = match self.kept.to_send() {
             Next::Nothing => return socket.flush(wait),
-            Next::Bytes(bytes, more) => socket.send([bytes, &[], &[]], wait, more)?,
+            Next::Bytes(bytes, more) => socket.send(bytes, wait, more)?,
             Next::Body(body, from) => {
                 let direct = socket.direct().ok_or(io::ErrorKind::Unsupported)?;
                 match body.send(from, direct, wait) {
@@ -275,33 +299,41 @@ impl Writer {
         }
     }
 
-    /// Writes a whole packet without waiting, straight from where it is; what the
-    /// kernel does not take now stays for [`Writer::write`], also when this fails.
+    /// Writes a whole packet without waiting; what the kernel does not take now stays for
+    /// [`Writer::write`], also when this fails.
     pub(crate) fn try_whole(
         &mut self,
         address: &Address,
         header: &[u8],
-        payload: &[u8],
+        payload: Whole<'_>,
     ) -> io::Result<()> {
         debug_assert!(
             self.is_free(),
             "an idle link is written to directly, a busy one is not"
         );
         let frame = self.whole(address, header.len(), payload.len());
-        self.try_parts([&frame, header, payload])
+        let length = LENGTH + header.len() + payload.len();
+        self.kept.append(length, self.sequence, |out| {
+            let (start, rest) = out.split_at_mut(LENGTH);
+            start.copy_from_slice(&frame);
+            let (place, rest) = rest.split_at_mut(header.len());
+            place.copy_from_slice(header);
+            payload.write(rest);
+        });
+        self.push(false).map(drop)
     }
 
     /// Tells the other side how much has arrived, without waiting.
     pub(crate) fn try_ack(&mut self) -> io::Result<()> {
-        let frame = self.unnumbered(Kind::Ack, 0);
-        self.try_parts([&frame, &[], &[]])
+        self.encode_ack();
+        self.push(false).map(drop)
     }
 
-    /// Tells it, with the next [`Writer::write`].
+    /// As [`Writer::try_ack`], with the next [`Writer::write`].
     pub(crate) fn encode_ack(&mut self) {
         let frame = self.unnumbered(Kind::Ack, 0);
         self.kept
-            .append(LENGTH, self.sequence, |out| out.extend_from_slice(&frame));
+            .append(LENGTH, self.sequence, |out| out.copy_from_slice(&frame));
     }
 
     /// Tells the other side that the link is given up, without waiting and only as far
@@ -310,22 +342,11 @@ impl Writer {
         let fits = |&end: &usize| end <= MAX_HEADER && reason.is_char_boundary(end);
         let end = (0..=reason.len()).rev().find(fits).unwrap_or(0);
         let frame = self.unnumbered(Kind::Bye, end as u16);
-        self.try_parts([&frame, &reason.as_bytes()[..end], &[]])
-    }
-
-    /// Writes one encoded frame as far as the kernel takes it now, and keeps it.
-    fn try_parts(&mut self, parts: [&[u8]; 3]) -> io::Result<()> {
-        let length = parts.iter().map(|part| part.len()).sum();
-        let outcome = match &self.connection {
-            Some(connection) => connection.socket.send(parts, false, false),
-            None => Ok(0),
-        };
-        // After the write: the other side may be at work while this copies.
-        self.kept.append(length, self.sequence, |out| {
-            parts.iter().for_each(|part| out.extend_from_slice(part));
+        self.kept.append(LENGTH + end, self.sequence, |out| {
+            out[..LENGTH].copy_from_slice(&frame);
+            out[LENGTH..].copy_from_slice(&reason.as_bytes()[..end]);
         });
-        self.kept.note_sent(*outcome.as_ref().unwrap_or(&0));
-        outcome.map(drop)
+        self.push(false).map(drop)
     }
 
     /// Encodes a packet that waited. Packets of ended jobs go no further.
@@ -343,8 +364,8 @@ impl Writer {
                 let frame = self.whole(&address, header, bytes.len() - header);
                 self.kept
                     .append(LENGTH + bytes.len(), self.sequence, |out| {
-                        out.extend_from_slice(&frame);
-                        out.extend_from_slice(&bytes);
+                        out[..LENGTH].copy_from_slice(&frame);
+                        out[LENGTH..].copy_from_slice(&bytes);
                     });
             }
             Outgoing::Stream {
@@ -362,8 +383,8 @@ impl Writer {
                 };
                 self.kept
                     .append(LENGTH + header.len(), self.sequence, |out| {
-                        out.extend_from_slice(&frame.encode());
-                        out.extend_from_slice(&header);
+                        out[..LENGTH].copy_from_slice(&frame.encode());
+                        out[LENGTH..].copy_from_slice(&header);
                     });
                 self.streams.push_back(Stream {
                     address,
@@ -414,17 +435,16 @@ impl Writer {
     fn encode_copy(&mut self, stream: Stream, frame: &Frame, mut gone: bool) {
         let length = frame.length as usize;
         self.kept.append(LENGTH + length, self.sequence, |out| {
-            let (start, body) = (out.len(), out.len() + LENGTH);
-            out.resize(body + length, 0);
-            gone = gone || stream.source.lock().read(&mut out[body..]).is_err();
+            let (start, body) = out.split_at_mut(LENGTH);
+            gone = gone || stream.source.lock().read(body).is_err();
             let mut frame = *frame;
             if gone {
-                out.truncate(body);
                 (frame.kind, frame.length) = (Kind::Cut, 0);
             }
-            out[start..body].copy_from_slice(&frame.encode());
+            start.copy_from_slice(&frame.encode());
         });
         if gone {
+            self.kept.shorten(length);
             return;
         }
         self.go_on(stream);
