@@ -6,6 +6,7 @@ use crate::inbox::{self, Bytes};
 use crate::matching::Envelope;
 use crate::memory::{self, Addr, Memory};
 use crate::request::Outcome;
+use crate::world::World;
 use rustix::net::RecvFlags;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -192,16 +193,22 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// One copy from here to there, as much as fits.
-    pub(crate) fn copy_to(&self, to: &View<'a>) -> Result<()> {
+    /// One copy from here to there, as much as fits; ends early when the job of `world` does.
+    pub(crate) fn copy_to(&self, to: &View<'a>, world: &World) -> Result<()> {
         let side = |view: &View<'a>| Side {
             memory: &**view.memory,
             addr: view.addr,
             count: view.count,
             datatype: view.datatype,
         };
-        datatype::copy(side(self), side(to))?;
-        Ok(())
+        world.copy(side(self), side(to))
+    }
+}
+
+impl World {
+    /// [`datatype::copy`] that ends early when the job does.
+    pub(crate) fn copy(&self, from: Side<'_>, to: Side<'_>) -> Result<()> {
+        datatype::copy(from, to, &mut || self.check()).map(drop)
     }
 }
 

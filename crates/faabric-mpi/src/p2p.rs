@@ -217,7 +217,7 @@ impl Rank {
             }
             Message::Local(sending) => {
                 let (outcome, mut error) = received(&envelope, len, view.len().unwrap_or(u64::MAX));
-                let copied = sending.data.view().copy_to(&view);
+                let copied = sending.data.view().copy_to(&view, &self.world);
                 self.world
                     .finish(&sending.completion, Outcome::EMPTY, copied.clone().err());
                 if let Err(e) = copied {
@@ -276,7 +276,7 @@ fn hand_over(
 ) -> Started {
     let target = receive.data.view();
     let (outcome, mut error) = received(envelope, len, target.len().unwrap_or(u64::MAX));
-    let copied = view.copy_to(&target).err();
+    let copied = view.copy_to(&target, world).err();
     if copied.is_some() {
         error = copied.clone();
     }

@@ -114,7 +114,7 @@ impl Run {
                 self.pending.pop();
                 self.ended(result, expected)?;
             }
-            self.finish_round(guest)?;
+            self.finish_round(rank, guest)?;
         }
         self.finish()?;
         Ok(true)
@@ -128,7 +128,7 @@ impl Run {
                 let result = rank.wait_for(guest, || completion.result())?;
                 self.ended(result, expected)?;
             }
-            self.finish_round(guest)?;
+            self.finish_round(rank, guest)?;
         }
         self.finish()
     }
@@ -204,11 +204,11 @@ impl Run {
         Ok(())
     }
 
-    fn finish_round(&mut self, guest: &mut dyn Guest) -> Result<()> {
+    fn finish_round(&mut self, rank: &Rank, guest: &mut dyn Guest) -> Result<()> {
         let plan = Arc::clone(&self.plan);
         for local in &plan.schedule.rounds[self.round].locals {
             match *local {
-                Local::Copy { from, to } => copy(&self.locate(from)?, &self.locate(to)?)?,
+                Local::Copy { from, to } => copy(rank, &self.locate(from)?, &self.locate(to)?)?,
                 Local::Reduce {
                     acc,
                     operand,
@@ -282,6 +282,6 @@ impl Operation for Run {
 }
 
 /// Copies between two typed buffers of the same length.
-fn copy(from: &Data, to: &Data) -> Result<()> {
-    from.view().copy_to(&to.view())
+fn copy(rank: &Rank, from: &Data, to: &Data) -> Result<()> {
+    from.view().copy_to(&to.view(), &rank.world)
 }

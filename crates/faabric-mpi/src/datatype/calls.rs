@@ -1,6 +1,6 @@
 //! The datatype calls of a rank: datatypes by handle, packing, unpacking.
 
-use super::{Constructor, Contents, Counts, Datatype, Envelope, Primitive, Side, copy};
+use super::{Constructor, Contents, Counts, Datatype, Envelope, Primitive, Side};
 use crate::abi;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
@@ -188,7 +188,7 @@ impl Rank {
         let datatype = self.committed(data.datatype)?;
         let len = datatype.bytes(data.count)?;
         let (at, end) = to.take(len, "outsize")?;
-        copy(
+        self.world.copy(
             self.typed(data, &datatype),
             self.bytes_at(at, len, &Datatype::named(Primitive::BYTE)),
         )?;
@@ -203,7 +203,7 @@ impl Rank {
         let datatype = self.committed(data.datatype)?;
         let len = datatype.bytes(data.count)?;
         let (at, end) = from.take(len, "insize")?;
-        copy(
+        self.world.copy(
             self.bytes_at(at, len, &Datatype::named(Primitive::BYTE)),
             self.typed(data, &datatype),
         )?;

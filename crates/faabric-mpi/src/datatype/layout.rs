@@ -61,6 +61,9 @@ pub(super) struct Part {
     node: Node,
     /// Bytes of all parts before this one.
     before: u64,
+    /// Runs of all parts before this one: parts may share parts, and to count each again
+    /// would take as long as there are runs.
+    runs_before: u64,
 }
 
 impl Part {
@@ -195,17 +198,19 @@ impl Placed {
     }
 
     fn parts(parts: Vec<Placed>) -> Placed {
-        let mut before = 0;
+        let (mut before, mut runs_before) = (0, 0u64);
         let parts = parts
             .into_iter()
             .map(|Placed { offset, node }| {
-                let size = node.size();
+                let (size, runs) = (node.size(), node.runs());
                 let part = Part {
                     offset,
                     node,
                     before,
+                    runs_before,
                 };
                 before += size;
+                runs_before = runs_before.saturating_add(runs);
                 part
             })
             .collect();
@@ -263,6 +268,20 @@ impl Node {
             Node::Blocks(blocks) => blocks.last().map_or(0, |b| b.before + b.len),
             Node::Repeat { count, size, .. } => count * size,
             Node::Sequence(parts) => parts.last().map_or(0, |p| p.before + p.node.size()),
+        }
+    }
+
+    /// How many runs it has; `u64::MAX` are that or more.
+    pub(super) fn runs(&self) -> u64 {
+        match self {
+            Node::Empty => 0,
+            Node::Run { .. } => 1,
+            Node::Strided { count, .. } => *count,
+            Node::Blocks(blocks) => blocks.len() as u64,
+            Node::Repeat { count, body, .. } => count.saturating_mul(body.runs()),
+            Node::Sequence(parts) => parts
+                .last()
+                .map_or(0, |p| p.runs_before.saturating_add(p.node.runs())),
         }
     }
 

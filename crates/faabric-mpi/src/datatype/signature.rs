@@ -21,6 +21,8 @@ pub(crate) struct Signature {
     bytes: u64,
     /// How many basic elements it has.
     elements: u64,
+    /// Its bytes in the "external32" representation; none if too many.
+    external: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ impl Signature {
             shape: Shape::Run(primitive, count),
             bytes: primitive.size().saturating_mul(count),
             elements: count,
+            external: primitive.external_size().checked_mul(count),
         }
     }
 
@@ -70,6 +73,7 @@ impl Signature {
             shape,
             bytes: self.bytes * count,
             elements: self.elements * count,
+            external: self.external.and_then(|one| one.checked_mul(count)),
         }
     }
 
@@ -91,6 +95,9 @@ impl Signature {
         Signature {
             bytes: merged.iter().map(|p| p.bytes).sum(),
             elements: merged.iter().map(|p| p.elements).sum(),
+            external: merged
+                .iter()
+                .try_fold(0u64, |sum, part| sum.checked_add(part.external?)),
             shape: Shape::Sequence(merged.into()),
         }
     }
@@ -167,13 +174,7 @@ impl Signature {
 
     /// Bytes of all of it in the "external32" representation; none if too many.
     pub(super) fn external_size(&self) -> Option<u64> {
-        match &self.shape {
-            Shape::Run(primitive, count) => primitive.external_size().checked_mul(*count),
-            Shape::Repeat(count, body) => body.external_size()?.checked_mul(*count),
-            Shape::Sequence(parts) => parts
-                .iter()
-                .try_fold(0u64, |sum, part| sum.checked_add(part.external_size()?)),
-        }
+        self.external
     }
 }
 

@@ -317,6 +317,7 @@ proptest! {
         let copied = copy(
             Side { memory: &source, addr: source_addr, count: n as u64, datatype: &from },
             Side { memory: &direct, addr: target_addr, count: m as u64, datatype: &to },
+            &mut || Ok(()),
         ).unwrap();
         let mut data = vec![0; copied as usize];
         from.pack(&source, source_addr, n as u64, &mut data).unwrap();
@@ -576,4 +577,55 @@ fn counting_elements_ends_within_one() {
     assert!(ty.bytes_of_elements(u64::MAX).is_err());
     let byte = Datatype::named(Primitive::BYTE);
     assert_eq!(byte.bytes_of_elements(u64::MAX).unwrap(), u64::MAX);
+}
+
+/// `depth` times two of the type before it, a few bytes apart: 2^depth runs.
+fn overlapping(depth: u32) -> Arc<Datatype> {
+    let two = |old: &Arc<Datatype>, apart: i64| {
+        let constructor = Constructor::Struct {
+            blocklengths: vec![1, 1],
+            displacements: vec![0, apart],
+            types: vec![Arc::clone(old), Arc::clone(old)],
+        };
+        Datatype::new(constructor, Counts::Int).unwrap()
+    };
+    let byte = Datatype::named(Primitive::BYTE);
+    (1..depth).fold(two(&byte, 3), |old, level| two(&old, i64::from(level)))
+}
+
+#[test]
+fn parts_that_share_parts_are_not_looked_at_again_and_again() {
+    let (shallow, deep) = (overlapping(10), overlapping(50));
+    assert_eq!(shallow.size(), 1 << 10);
+    assert_eq!(shallow.segments(1).map(|run| run.len).sum::<u64>(), 1 << 10);
+    assert_eq!(deep.size(), 1 << 50);
+    assert_eq!(deep.signature.external_size(), Some(1 << 50));
+    assert!(deep.has_short_runs());
+    let memory = HostBuffer::zeroed(2000);
+    let mut some = [1; 100];
+    let mut cursor = Cursor::new(Arc::clone(&deep), 1).unwrap();
+    cursor.seek((1 << 50) - 100);
+    assert_eq!(cursor.read(&memory, Addr(0), &mut some).unwrap(), 100);
+    assert_eq!(some, [0; 100]);
+}
+
+#[test]
+fn a_copy_that_would_take_days_ends_when_it_is_told_to() {
+    let deep = overlapping(50);
+    let (from, to) = (HostBuffer::zeroed(2000), HostBuffer::zeroed(2000));
+    let side = |memory| Side {
+        memory,
+        addr: Addr(0),
+        count: 1,
+        datatype: &deep,
+    };
+    let mut asked = 0;
+    let copied = copy(side(&from), side(&to), &mut || {
+        asked += 1;
+        match asked {
+            3 => Err(Error::interrupted("the job has ended")),
+            _ => Ok(()),
+        }
+    });
+    assert!(copied.unwrap_err().message.contains("the job has ended"));
 }

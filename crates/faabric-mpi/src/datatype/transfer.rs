@@ -12,8 +12,8 @@
 //! ```
 
 use super::Datatype;
-use super::layout::{Node, Window};
-use crate::error::Result;
+use super::layout::Window;
+use crate::error::{Error, Result};
 use crate::memory::{Addr, Memory, OutOfBounds};
 use std::sync::Arc;
 
@@ -137,24 +137,8 @@ impl Datatype {
     }
 
     /// Whether copying run by run would spend more time on the calls than on the bytes.
-    fn has_short_runs(&self) -> bool {
+    pub(super) fn has_short_runs(&self) -> bool {
         self.size / self.layout.node.runs().max(1) < SHORT_RUN
-    }
-}
-
-impl Node {
-    /// How many runs it has.
-    fn runs(&self) -> u64 {
-        match self {
-            Node::Empty => 0,
-            Node::Run { .. } => 1,
-            Node::Strided { count, .. } => *count,
-            Node::Blocks(blocks) => blocks.len() as u64,
-            Node::Repeat { count, body, .. } => count.saturating_mul(body.runs()),
-            Node::Sequence(parts) => parts
-                .iter()
-                .fold(0, |sum: u64, part| sum.saturating_add(part.node().runs())),
-        }
     }
 }
 
@@ -317,13 +301,62 @@ pub struct Side<'a> {
     pub datatype: &'a Arc<Datatype>,
 }
 
+/// Asks now and then whether to go on: types that overlap themselves make a copy within a
+/// small memory as long as they like.
+struct Often<'a> {
+    go_on: &'a mut dyn FnMut() -> Result<()>,
+    /// Runs until it asks again.
+    left: u32,
+}
+
+/// Runs between two times of asking, which takes no time beside them.
+const OFTEN: u32 = 4096;
+
+/// Why a copy has stopped: small, because what gives it does so for each run.
+enum Stop {
+    Bounds(OutOfBounds),
+    Ended(Box<Error>),
+}
+
+impl Often<'_> {
+    #[inline]
+    fn run(&mut self) -> Result<(), Stop> {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => {
+                self.left = OFTEN;
+                (self.go_on)().map_err(|error| Stop::Ended(Box::new(error)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<OutOfBounds> for Stop {
+    fn from(error: OutOfBounds) -> Stop {
+        Stop::Bounds(error)
+    }
+}
+
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Error {
+        match stop {
+            Stop::Bounds(error) => error.into(),
+            Stop::Ended(error) => *error,
+        }
+    }
+}
+
 /// Copies elements from one typed buffer to another in one pass, as far as the
 /// shorter one goes; gives the bytes copied. Contiguous to contiguous is a single
-/// [`Memory::copy_to`]. The buffers must not overlap.
+/// [`Memory::copy_to`]. The buffers must not overlap. A long copy asks `go_on` now and then,
+/// and ends with its error.
 ///
 /// # Errors
-/// When either buffer is not within its memory, or longer than 64 bits count.
-pub fn copy(from: Side<'_>, to: Side<'_>) -> Result<u64> {
+/// When either buffer is not within its memory, or longer than 64 bits count; those of
+/// `go_on`.
+pub fn copy(from: Side<'_>, to: Side<'_>, go_on: &mut dyn FnMut() -> Result<()>) -> Result<u64> {
+    let mut often = Often { go_on, left: OFTEN };
     let bytes = |side: &Side<'_>| {
         side.datatype
             .bytes(i64::try_from(side.count).unwrap_or(i64::MAX))
@@ -339,25 +372,27 @@ pub fn copy(from: Side<'_>, to: Side<'_>) -> Result<u64> {
         (Some(run), None) if !to.datatype.has_short_runs() => {
             let mut at = from.place(run, len)?;
             to.datatype.visit(to.count, window, |offset, n| {
+                often.run()?;
                 from.memory
                     .copy_to(at, n, to.memory, to.place(offset, n)?)?;
                 at.0 += n;
-                Ok::<(), OutOfBounds>(())
+                Ok::<(), Stop>(())
             })?;
         }
         (None, Some(run)) if !from.datatype.has_short_runs() => {
             let mut at = to.place(run, len)?;
             from.datatype.visit(from.count, window, |offset, n| {
+                often.run()?;
                 from.memory
                     .copy_to(from.place(offset, n)?, n, to.memory, at)?;
                 at.0 += n;
-                Ok::<(), OutOfBounds>(())
+                Ok::<(), Stop>(())
             })?;
         }
         (None, None) if !from.datatype.has_short_runs() && !to.datatype.has_short_runs() => {
-            copy_runs(from, to, len)?;
+            copy_runs(from, to, len, &mut often)?;
         }
-        _ => copy_staged(from, to, len)?,
+        _ => copy_staged(from, to, len, &mut often)?,
     }
     Ok(len)
 }
@@ -369,7 +404,12 @@ impl Side<'_> {
 }
 
 /// Walks the runs of both sides together.
-fn copy_runs(from: Side<'_>, to: Side<'_>, mut len: u64) -> Result<(), OutOfBounds> {
+fn copy_runs(
+    from: Side<'_>,
+    to: Side<'_>,
+    mut len: u64,
+    often: &mut Often<'_>,
+) -> Result<(), Stop> {
     let mut sources = from.datatype.segments(from.count);
     let mut targets = to.datatype.segments(to.count);
     let (mut source, mut target) = (Segment::default(), Segment::default());
@@ -380,6 +420,7 @@ fn copy_runs(from: Side<'_>, to: Side<'_>, mut len: u64) -> Result<(), OutOfBoun
         if target.len == 0 {
             target = targets.next().unwrap_or_default();
         }
+        often.run()?;
         let n = source.len.min(target.len).min(len);
         let (a, b) = (from.place(source.offset, n)?, to.place(target.offset, n)?);
         from.memory.copy_to(a, n, to.memory, b)?;
@@ -398,11 +439,12 @@ impl Segment {
 }
 
 /// Gathers short runs in a buffer that stays in the first-level cache.
-fn copy_staged(from: Side<'_>, to: Side<'_>, len: u64) -> Result<()> {
+fn copy_staged(from: Side<'_>, to: Side<'_>, len: u64, often: &mut Often<'_>) -> Result<()> {
     let mut stage = [0u8; STAGE];
     let mut reader = Cursor::new(Arc::clone(from.datatype), from.count)?;
     let mut writer = Cursor::new(Arc::clone(to.datatype), to.count)?;
     while reader.position() < len {
+        often.run()?;
         let want = (len - reader.position()).min(STAGE as u64) as usize;
         let piece = &mut stage[..want];
         reader.read(from.memory, from.addr, piece)?;

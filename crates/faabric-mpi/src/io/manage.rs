@@ -4,7 +4,7 @@ use super::NULL;
 use super::amode::AccessMode;
 use super::exchange::garbled;
 use super::file::{File, Settings};
-use super::storage::{FileName, Storage};
+use super::storage::{FileName, Storage, UntilEnd};
 use super::view::View;
 use crate::abi;
 use crate::comm::Comm;
@@ -98,7 +98,11 @@ impl Rank {
             unsynced: false,
         };
         let own = Arc::new(Comm::new(id, Arc::clone(&comm.group), comm.rank));
-        let file = File::new(own, name.clone(), mode, storage?, settings);
+        let storage = Arc::new(UntilEnd {
+            world: Arc::clone(&self.world),
+            storage: storage?,
+        });
+        let file = File::new(own, name.clone(), mode, storage, settings);
         Rank::name(&self.io.open, Arc::new(file))
     }
 

@@ -6,6 +6,7 @@
 //! one worker.
 
 use crate::error::Result;
+use crate::world::World;
 use std::sync::Arc;
 
 /// The name of a file: data that can travel with a rank.
@@ -109,6 +110,49 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Gives the lock up.
     fn unlock(&self);
+}
+
+/// A file whose transfers fail once the job has ended: types that overlap themselves make
+/// them as long as they like.
+pub(super) struct UntilEnd {
+    pub(super) world: Arc<World>,
+    pub(super) storage: Arc<dyn Storage>,
+}
+
+impl Storage for UntilEnd {
+    fn read_at(&self, at: u64, buf: &mut [u8]) -> Result<usize> {
+        self.world.check()?;
+        self.storage.read_at(at, buf)
+    }
+
+    fn write_at(&self, at: u64, buf: &[u8]) -> Result<()> {
+        self.world.check()?;
+        self.storage.write_at(at, buf)
+    }
+
+    fn size(&self) -> Result<u64> {
+        self.storage.size()
+    }
+
+    fn set_size(&self, size: u64) -> Result<()> {
+        self.storage.set_size(size)
+    }
+
+    fn preallocate(&self, size: u64) -> Result<()> {
+        self.storage.preallocate(size)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.storage.sync()
+    }
+
+    fn try_lock(&self, exclusive: bool) -> Result<bool> {
+        self.storage.try_lock(exclusive)
+    }
+
+    fn unlock(&self) {
+        self.storage.unlock();
+    }
 }
 
 /// Of an embedding without files.

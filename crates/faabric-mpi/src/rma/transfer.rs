@@ -8,7 +8,7 @@ use super::part::{Flavor, Part, out_of_range};
 use super::runs::{self, Pieces, Run};
 use super::window::{Peer, Window};
 use crate::data::View;
-use crate::datatype::{self, Cursor, Datatype, Family, Side};
+use crate::datatype::{Cursor, Datatype, Family, Side};
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::{OpHandle, RequestHandle, TypeHandle, WinHandle};
@@ -179,7 +179,7 @@ impl Rank {
         self.access(guest, &window, rank, passive)?;
         match &place.peer().part {
             _ if len == 0 => Ok(()),
-            Some(part) => datatype::copy(side(&from), place.side(part)?).map(|_| ()),
+            Some(part) => self.world.copy(side(&from), place.side(part)?),
             None => self.apply_there(guest, &place, Action::Put, (len, 1), Some(from), None),
         }
     }
@@ -230,7 +230,7 @@ impl Rank {
         match &place.peer().part {
             _ if place.len == 0 => ended(completion),
             Some(part) => {
-                datatype::copy(place.side(part)?, side(&into))?;
+                self.world.copy(place.side(part)?, side(&into))?;
                 ended(completion)
             }
             None => {
@@ -492,6 +492,8 @@ impl Rank {
         let stripes = &self.world.windows.stripes;
         let (mut operand, mut before) = (Vec::new(), Vec::new());
         for piece in place.pieces(len, combine.primitive.size(), STEP.min(MOST)) {
+            // Types that overlap themselves name any number of bytes.
+            self.world.check()?;
             if let Some((view, cursor)) = &mut reading {
                 operand.resize(piece.len as usize, 0);
                 cursor.read(&**view.memory, view.addr, &mut operand)?;
