@@ -152,8 +152,13 @@ impl World {
         let room = outgoing.unreceived.load(Ordering::Relaxed) + cost(len) <= WINDOW;
         if !synchronous && len <= EAGER && room {
             let mut read = Ok(());
-            // Only memory that has shrunk since the check could fail to be read.
-            let mut fill = |out: &mut [u8]| read = view.read(out);
+            let mut fill = |out: &mut [u8]| {
+                read = view.read(out);
+                if read.is_err() {
+                    // Not what other messages, of other jobs even, have left there.
+                    out.fill(0);
+                }
+            };
             outgoing.unreceived.fetch_add(cost(len), Ordering::Relaxed);
             *number += 1;
             let packet = packet(*number, Body::Eager { envelope });
@@ -318,7 +323,7 @@ impl World {
         early.push(Early {
             to,
             header: packet.encode().as_slice().to_vec(),
-            payload: payload.to_vec(),
+            payload: payload.into_vec(),
         });
         None
     }

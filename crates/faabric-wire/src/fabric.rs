@@ -85,7 +85,7 @@ pub enum Payload<'a> {
 impl Payload<'_> {
     /// The bytes of one that is at hand; none of a stream.
     #[must_use]
-    pub fn to_vec(self) -> Vec<u8> {
+    pub fn into_vec(self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => bytes.to_vec(),
             Self::Fill(length, fill) => {

@@ -190,7 +190,7 @@ impl Fabric for InProcess {
         let header = header.to_vec();
         let item = match payload {
             Payload::Empty => Item::Whole(to, header, Vec::new()),
-            Payload::Bytes(_) | Payload::Fill(..) => match payload.to_vec() {
+            Payload::Bytes(_) | Payload::Fill(..) => match payload.into_vec() {
                 bytes if bytes.len() <= MAX_INLINE => Item::Whole(to, header, bytes),
                 bytes => {
                     let length = bytes.len() as u64;

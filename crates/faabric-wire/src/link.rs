@@ -263,7 +263,7 @@ impl Link {
                 self.send_whole(address, header, Whole::Fill(length, fill), caller)
             }
             Payload::Bytes(_) | Payload::Fill(..) => {
-                let bytes = payload.to_vec();
+                let bytes = payload.into_vec();
                 let (length, source) = (bytes.len() as u64, Box::new(Copied::new(bytes)));
                 self.send_stream(address, header, length, source, caller)
             }
