@@ -46,26 +46,20 @@ impl Accumulator {
     pub(crate) fn take(&mut self, build: &mut Builder, from: u32, part: Range<u64>, below: bool) {
         let len = part.end - part.start;
         let (acc, own) = (self.acc.part(part.clone()), self.own.part(part));
+        let order = |operand_below| match operand_below {
+            true => Order::OperandFirst,
+            false => Order::AccFirst,
+        };
         if self.own == self.acc {
             let spare = *self.spare.get_or_insert_with(|| build.scratch(len));
             let operand = spare.part(0..len);
             build.recv(from, operand);
-            let order = if below {
-                Order::OperandFirst
-            } else {
-                Order::AccFirst
-            };
-            build.reduce(acc, operand, order);
+            build.reduce(acc, operand, order(below));
             return;
         }
         build.recv(from, acc);
         // The operand of this step is the caller's own, and what came is on the other side.
-        let order = if below {
-            Order::AccFirst
-        } else {
-            Order::OperandFirst
-        };
-        build.reduce(acc, own, order);
+        build.reduce(acc, own, order(!below));
         self.own = self.acc;
     }
 
