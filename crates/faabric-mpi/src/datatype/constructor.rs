@@ -397,29 +397,30 @@ fn indexed(
     old: &Arc<Datatype>,
 ) -> Result<Parts> {
     let mut bounds = Bounds::EMPTY;
-    let mut total = 0u64;
+    let (mut total, mut bytes) = (0u64, 0);
     let mut layouts = Vec::new();
     for (blocklength, displacement) in blocklengths.zip(displacements) {
         let blocklength = count(blocklength, "a block length")?;
         let at = displacement
             .checked_mul(unit)
             .ok_or_else(|| overflow("displacement"))?;
+        total = total
+            .checked_add(blocklength)
+            .ok_or_else(|| overflow("size"))?;
+        // Before it is laid out: blocks that lie on each other have no bounds to exceed.
+        bytes = size(old.size.checked_mul(total))?;
         let block = old.bounds.repeated(blocklength, old.extent())?;
         if !block.is_void() {
             bounds = bounds.union(&block.shifted(at)?)?;
             layouts.push(old.layout.repeated(blocklength, old.extent()).shifted(at));
         }
-        total = total
-            .checked_add(blocklength)
-            .ok_or_else(|| overflow("size"))?;
     }
-    let size = size(old.size.checked_mul(total))?;
     Ok(Parts {
         layout: Placed::sequence(layouts),
         bounds,
         signature: old.signature.repeat(total),
-        primitive: old.primitive.filter(|_| size > 0),
-        size,
+        primitive: old.primitive.filter(|_| bytes > 0),
+        size: bytes,
     })
 }
 

@@ -629,3 +629,27 @@ fn a_copy_that_would_take_days_ends_when_it_is_told_to() {
     });
     assert!(copied.unwrap_err().message.contains("the job has ended"));
 }
+
+#[test]
+fn blocks_on_top_of_each_other_are_too_many_bytes_at_some_time() {
+    let old = Datatype::named(Primitive::BYTE);
+    let (count, blocklength, stride) = (1 << 40, 1, 0);
+    let vector = Constructor::Hvector {
+        count,
+        blocklength,
+        stride,
+        old,
+    };
+    let old = Datatype::new(vector, Counts::Large).unwrap();
+    let (lb, extent) = (0, 0);
+    let resized = Constructor::Resized { lb, extent, old };
+    let old = Datatype::new(resized, Counts::Large).unwrap();
+    for (blocks, fits) in [(1 << 20, true), (1 << 23, false), (1 << 40, false)] {
+        let indexed = Constructor::Hindexed {
+            blocklengths: vec![blocks, 1],
+            displacements: vec![0, 0],
+            old: Arc::clone(&old),
+        };
+        assert_eq!(Datatype::new(indexed, Counts::Large).is_ok(), fits);
+    }
+}
