@@ -26,32 +26,45 @@ const KEPT: usize = 1 << 20;
 
 thread_local! {
     /// What calls of this thread have held.
-    static SPARE: RefCell<Spare> = const { RefCell::new(Spare(Vec::new())) };
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare::NONE) };
 }
 
 /// A few stretches of bytes, [`KEPT`] in all at the most.
-struct Spare(Vec<Vec<u8>>);
+struct Spare {
+    all: Vec<Vec<u8>>,
+    /// The thread has asked for bytes. One that only ends what others held keeps nothing: a
+    /// worker has many of those, and they outlive the jobs.
+    asks: bool,
+}
 
 impl Spare {
+    const NONE: Spare = Spare {
+        all: Vec::new(),
+        asks: false,
+    };
     const MOST: usize = 4;
 
     /// The shortest that is as long as `len`; empty when there is none.
     fn take(&mut self, len: u64) -> Vec<u8> {
+        self.asks = true;
         let fits = |(_, bytes): &(usize, &Vec<u8>)| bytes.len() as u64 >= len;
-        let all = self.0.iter().enumerate();
+        let all = self.all.iter().enumerate();
         let shortest = all.filter(fits).min_by_key(|(_, bytes)| bytes.len());
         let shortest = shortest.map(|(at, _)| at);
-        shortest.map_or_else(Vec::new, |at| self.0.swap_remove(at))
+        shortest.map_or_else(Vec::new, |at| self.all.swap_remove(at))
     }
 
     /// Keeps `bytes`, if need be in the place of shorter ones.
     fn keep(&mut self, bytes: Vec<u8>) {
-        self.0.push(bytes);
-        while self.0.len() > Self::MOST || self.0.iter().map(Vec::len).sum::<usize>() > KEPT {
-            let all = self.0.iter().enumerate();
+        if !self.asks {
+            return;
+        }
+        self.all.push(bytes);
+        while self.all.len() > Self::MOST || self.all.iter().map(Vec::len).sum::<usize>() > KEPT {
+            let all = self.all.iter().enumerate();
             let shortest = all.min_by_key(|(_, bytes)| bytes.len());
             let Some((at, _)) = shortest else { return };
-            self.0.swap_remove(at);
+            self.all.swap_remove(at);
         }
     }
 }
@@ -289,8 +302,18 @@ mod tests {
         for len in [KEPT + 1, KEPT, 5, 6, 7, KEPT - 30, 8, 9, 10] {
             drop(Scratch::unset(len as u64, "a test").unwrap());
         }
-        let kept = SPARE.with_borrow(|spare| spare.0.iter().map(Vec::len).collect::<Vec<_>>());
+        let kept = SPARE.with_borrow(|spare| spare.all.iter().map(Vec::len).collect::<Vec<_>>());
         assert!(kept.iter().sum::<usize>() <= KEPT && kept.len() <= Spare::MOST);
         assert!(kept.contains(&KEPT), "{kept:?}");
+    }
+
+    #[test]
+    fn a_thread_that_never_asks_keeps_nothing() {
+        let scratch = Scratch::unset(1000, "a test").unwrap();
+        let other = std::thread::spawn(move || {
+            drop(scratch);
+            SPARE.with_borrow(|spare| spare.all.len())
+        });
+        assert_eq!(other.join().unwrap(), 0);
     }
 }
