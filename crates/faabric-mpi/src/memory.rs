@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SendFlags};
 use std::any::Any;
 use std::io;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -196,6 +197,12 @@ pub fn check(at: Addr, len: u64, size: u64) -> Result<(), OutOfBounds> {
     }
 }
 
+/// Where `len` bytes at `at` lie among `bytes`.
+fn stretch(at: Addr, len: u64, bytes: &[u8]) -> Result<Range<usize>, OutOfBounds> {
+    check(at, len, bytes.len() as u64)?;
+    Ok(at.0 as usize..(at.0 + len) as usize)
+}
+
 /// Memory of the worker itself: scratch space of collectives, buffered sends, tests.
 #[derive(Debug, Default)]
 pub struct HostBuffer {
@@ -249,33 +256,27 @@ impl Memory for HostBuffer {
 
     fn read(&self, at: Addr, buf: &mut [u8]) -> Result<(), OutOfBounds> {
         let bytes = self.bytes.lock();
-        check(at, buf.len() as u64, bytes.len() as u64)?;
-        let at = at.0 as usize;
-        buf.copy_from_slice(&bytes[at..at + buf.len()]);
+        buf.copy_from_slice(&bytes[stretch(at, buf.len() as u64, &bytes)?]);
         Ok(())
     }
 
     fn write(&self, at: Addr, buf: &[u8]) -> Result<(), OutOfBounds> {
         let mut bytes = self.bytes.lock();
-        check(at, buf.len() as u64, bytes.len() as u64)?;
-        let at = at.0 as usize;
-        bytes[at..at + buf.len()].copy_from_slice(buf);
+        let place = stretch(at, buf.len() as u64, &bytes)?;
+        bytes[place].copy_from_slice(buf);
         Ok(())
     }
 
     fn write_with(&self, at: Addr, len: u64, fill: Fill<'_>) -> Result<(), OutOfBounds> {
         let mut bytes = self.bytes.lock();
-        check(at, len, bytes.len() as u64)?;
-        let at = at.0 as usize;
-        fill(0, &mut bytes[at..at + len as usize])
+        let place = stretch(at, len, &bytes)?;
+        fill(0, &mut bytes[place])
     }
 
     fn copy_to(&self, at: Addr, len: u64, to: &dyn Memory, to_at: Addr) -> Result<(), OutOfBounds> {
         let Some(other) = to.as_any().downcast_ref::<HostBuffer>() else {
             let bytes = self.bytes.lock();
-            check(at, len, bytes.len() as u64)?;
-            let at = at.0 as usize;
-            return to.write(to_at, &bytes[at..at + len as usize]);
+            return to.write(to_at, &bytes[stretch(at, len, &bytes)?]);
         };
         if std::ptr::eq(self, other) {
             let mut bytes = self.bytes.lock();
@@ -303,20 +304,17 @@ impl Memory for HostBuffer {
 
     fn receive(&self, at: Addr, len: u64, socket: BorrowedFd<'_>) -> io::Result<usize> {
         let mut bytes = self.bytes.lock();
-        check(at, len, bytes.len() as u64).map_err(beyond)?;
-        let at = at.0 as usize;
-        let place = &mut bytes[at..at + len as usize];
-        let (_, came) = rustix::net::recv(socket, place, RecvFlags::DONTWAIT)?;
+        let place = stretch(at, len, &bytes).map_err(beyond)?;
+        let (_, came) = rustix::net::recv(socket, &mut bytes[place], RecvFlags::DONTWAIT)?;
         Ok(came)
     }
 
     fn send(&self, at: Addr, len: u64, socket: BorrowedFd<'_>, wait: bool) -> io::Result<usize> {
         loop {
             let bytes = self.bytes.lock();
-            check(at, len, bytes.len() as u64).map_err(beyond)?;
-            let at = at.0 as usize;
+            let place = stretch(at, len, &bytes).map_err(beyond)?;
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            let sent = rustix::net::send(socket, &bytes[at..at + len as usize], flags);
+            let sent = rustix::net::send(socket, &bytes[place], flags);
             drop(bytes);
             match sent {
                 // Waiting without the lock: who reads may have to write into this buffer.
