@@ -236,22 +236,23 @@ impl Lifetime {
     pub(crate) fn ended(self) -> Result<impl Future<Output = ()> + Send + 'static> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (gone, supervisor_gone) = tokio::sync::oneshot::channel::<()>();
-        if self.supervised {
+        let supervisor_gone = async move {
+            if !self.supervised {
+                return std::future::pending().await;
+            }
+            let (gone, told) = tokio::sync::oneshot::channel();
             std::thread::spawn(move || {
                 // Nothing is ever written to it: the copy ends when the pipe does.
                 let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
                 let _ = gone.send(());
             });
-        } else {
-            // A sender that is never dropped: only signals end the service.
-            std::mem::forget(gone);
-        }
+            let _ = told.await;
+        };
         Ok(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = supervisor_gone => {}
+                () = supervisor_gone => {}
             }
         })
     }

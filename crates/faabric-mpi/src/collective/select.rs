@@ -164,7 +164,7 @@ impl Thresholds {
 
     pub(crate) fn allreduce(&self, seat: Seat, operands: Operands) -> Schedule {
         let cut = operands.count >= u64::from(seat.size);
-        let short = operands.bytes() < self.allreduce_doubling || self.goes_at_once(seat, operands);
+        let short = operands.bytes() < self.allreduce_doubling || goes_at_once(seat, operands);
         if !operands.commutative || !cut || short {
             allreduce::recursive_doubling(seat, operands)
         } else if operands.bytes() < self.allreduce_ring {
@@ -172,14 +172,6 @@ impl Thresholds {
         } else {
             allreduce::ring(seat, operands)
         }
-    }
-
-    /// Between two ranks halving sends as much, in two messages. It saves half of the
-    /// combining, which is less than a message costs; only where the halves need not ask
-    /// their receiver and the whole would have to, it pays.
-    fn goes_at_once(&self, seat: Seat, operands: Operands) -> bool {
-        let asks = EAGER + 1..=2 * EAGER;
-        seat.size == 2 && !asks.contains(&operands.bytes())
     }
 
     pub(crate) fn reduce_scatter(
@@ -205,6 +197,14 @@ impl Thresholds {
             scan::chain(seat, operands, kind)
         }
     }
+}
+
+/// Between two ranks halving sends as much, in two messages. It saves half of the
+/// combining, which is less than a message costs; only where the halves need not ask
+/// their receiver and the whole would have to, it pays.
+fn goes_at_once(seat: Seat, operands: Operands) -> bool {
+    let asks = EAGER + 1..=2 * EAGER;
+    seat.size == 2 && !asks.contains(&operands.bytes())
 }
 
 #[cfg(test)]
