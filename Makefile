@@ -84,14 +84,14 @@ faults: sdk
 # A quarter of a gigabyte of freed memory, its default, would hide or feign a leak.
 SANITIZED := $(CARGO_TARGET_DIR)/sanitized
 HOST = $(shell rustc -vV | sed -n 's/host: //p')
-FUZZ_SECONDS ?= 1800
+FUZZ_SECONDS ?= 3600
 fuzz: sdk
 	RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(SANITIZED) \
 	RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes -Cllvm-args=-asan-stack=0" \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo build --release --locked --target $(HOST)
 	ASAN_OPTIONS=use_sigaltstack=0:quarantine_size_mb=32 FAABRIC=$(SANITIZED)/$(HOST)/release/faabric \
-	scripts/fuzz-abi --seconds $(FUZZ_SECONDS) --jobs 2
+	scripts/fuzz-abi --cpu-seconds $(FUZZ_SECONDS) --jobs 4
 
 mpich-tests: sdk
 	@scripts/setup --bench
