@@ -4,7 +4,7 @@
 //!              small, same worker       -> the receiver's inbox ring
 //!   send ----> larger, same worker      -> posted receive: one copy, memory to memory
 //!                                          none: buffered, or left for the receiver
-//!              other worker             -> remote.rs
+//!              other worker             -> remote/
 //! ```
 //! Matching happens under the receiver's lock, copying outside of it.
 

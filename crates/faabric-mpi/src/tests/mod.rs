@@ -4,6 +4,7 @@
 
 mod collectives;
 mod comms;
+mod credit;
 mod io;
 mod observe;
 mod p2p;
