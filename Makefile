@@ -92,7 +92,7 @@ fuzz: sdk
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
 	CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true cargo build --release --locked --target $(HOST)
 	ASAN_OPTIONS=use_sigaltstack=0:quarantine_size_mb=32 FAABRIC=$(SANITIZED)/$(HOST)/release/faabric \
-	scripts/fuzz-abi --cpu-seconds $(FUZZ_SECONDS) --jobs 4
+	scripts/fuzz-abi --cpu-seconds $(FUZZ_SECONDS) --jobs 8
 	scripts/fuzz-abi --cpu-seconds $$(($(FUZZ_SECONDS) / 6)) --jobs 4
 
 mpich-tests: sdk
