@@ -440,7 +440,7 @@ impl Mailbox {
     /// When the job ends first.
     pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         loop {
-            let fabric = world.remote.fabric().filter(|_| !world.is_crowded());
+            let fabric = world.polled();
             let (mut looks, mut moved) = (0, false);
             let found = world.linger(|| {
                 self.progress();

@@ -47,9 +47,9 @@ pub trait Fabric: Send + Sync + 'static {
     ) -> Result<(), LinkError>;
 
     /// Takes in what has arrived, as far as that goes without waiting: for a rank that has
-    /// a core to itself and waits, or is about to have to. It may call [`Sink`] methods, of other jobs too,
-    /// so the caller holds no lock that they take. Whether anything has arrived, or has
-    /// left for another worker: then there may soon be more.
+    /// a core to itself and waits, or is about to have to. It may call [`Sink`] methods, of
+    /// other jobs too, so the caller holds no lock that they take. Whether anything has
+    /// arrived, or has left for another worker: then there may soon be more.
     fn poll(&self) -> bool {
         false
     }

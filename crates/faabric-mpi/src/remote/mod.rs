@@ -59,6 +59,7 @@ pub(crate) struct Incoming {
 
 /// The world's side of operations that wait for another worker.
 pub(crate) struct Remote {
+    /// The way to other workers, if the job has ranks there.
     fabric: Option<Arc<dyn Fabric>>,
     next: AtomicU64,
     sends: Mutex<HashMap<u64, Waiting>>,
@@ -98,11 +99,6 @@ impl Remote {
         }
     }
 
-    /// The way to other workers, if the job has ranks there.
-    pub(crate) fn fabric(&self) -> Option<&dyn Fabric> {
-        self.fabric.as_deref()
-    }
-
     fn name(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -131,8 +127,12 @@ impl World {
             .entry(to)
             .or_default()
             .clone();
-        if outgoing.unreceived.load(Ordering::Relaxed) > WINDOW / 2 {
-            self.take_in_credit();
+        if outgoing.unreceived.load(Ordering::Relaxed) > WINDOW / 2
+            && let Some(fabric) = self.polled()
+        {
+            // A rank that only sends would find no credit before it waits for a receiver
+            // that has long been ready.
+            fabric.poll();
         }
         let mut number = outgoing.number.lock();
         let packet = |number, body| Packet {
@@ -215,12 +215,11 @@ impl World {
         self.dispatch_or_end(from, &packet);
     }
 
-    /// Looks for credit that has come: a rank that only sends would find none before it
-    /// waits for a receiver that has long been ready.
-    fn take_in_credit(&self) {
-        if let Some(fabric) = self.remote.fabric().filter(|_| !self.is_crowded()) {
-            fabric.poll();
-        }
+    /// The way to other workers, if there are any and ranks are to poll it: they have cores
+    /// to themselves.
+    pub(crate) fn polled(&self) -> Option<&dyn Fabric> {
+        let fabric = self.remote.fabric.as_deref();
+        fabric.filter(|_| !self.is_crowded())
     }
 
     /// Gives `from` credit back.
