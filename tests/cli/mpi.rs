@@ -1,6 +1,6 @@
 //! MPI programs through `faabric run`, on one worker and on two.
 
-use crate::harness::{faabric, finish, finish_with_input, guest};
+use crate::harness::{faabric, finish, finish_with_input, guest, guest_with};
 
 #[test]
 fn ranks_on_two_workers_exchange_messages_of_every_protocol() {
@@ -76,6 +76,39 @@ fn a_trap_ends_the_job_with_the_guests_backtrace() {
         "no backtrace in: {}",
         failed.stderr
     );
+}
+
+#[test]
+fn a_process_ends_though_another_of_its_threads_waits_in_mpi() {
+    let program = guest_with("waiting_thread.c", &["-pthread"]);
+    for workers in ["1", "2"] {
+        for wait in ["recv", "probe", "wait", "barrier", "bcast"] {
+            for (end, code) in [("exit", 7), ("trap", 134)] {
+                let failed = finish(
+                    faabric()
+                        .args(["run", "-n", "2", "--workers", workers, "--policy", "spread"])
+                        .arg(&program)
+                        .args([wait, end]),
+                )
+                .expect_code(code);
+                assert!(failed.stderr.contains("rank 1"), "{}", failed.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn callbacks_without_end_end_their_program_alone() {
+    for what in ["errhandler", "op", "copy"] {
+        let failed = finish(
+            faabric()
+                .args(["run", "-n", "2"])
+                .arg(guest("endless_callbacks.c"))
+                .arg(what),
+        )
+        .expect_code(134);
+        assert!(failed.stderr.contains("callbacks"), "{}", failed.stderr);
+    }
 }
 
 #[test]

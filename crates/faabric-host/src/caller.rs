@@ -14,6 +14,11 @@ use faabric_mpi::memory::Addr;
 use faabric_mpi::{Argument, Class, Error, Guest, GuestFn};
 use wasmer::{FunctionEnvMut, RuntimeError, Type, Value};
 
+/// How many callbacks may be under way, each within the one before. Programs nest two or three;
+/// one that nests without end, as an error handler does that fails itself, would use up the
+/// stack of the host's thread, of which each takes a part ([`crate::HOST_STACK`]).
+const NESTED: usize = 64;
+
 /// What a Granule keeps between callbacks.
 #[derive(Default)]
 pub(crate) struct Callbacks {
@@ -85,11 +90,17 @@ impl<'a, 'b> Caller<'a, 'b> {
     }
 
     fn call_values(&mut self, f: GuestFn, args: &[Value]) -> Result<Option<u32>, Trap> {
-        let function = self.function(f.0, args).inspect_err(|trap| {
-            // A bad function pointer is the guest's error: it traps, like its own call.
+        let function = match self.env.data().callbacks.depth {
+            0..NESTED => self.function(f.0, args),
+            _ => Err(Trap(format!(
+                "{NESTED} callbacks (error handlers, user operations, attribute functions) called \
+                 MPI, each from the one before; is there one that calls itself through MPI?"
+            ))),
+        };
+        let function = function.inspect_err(|trap| {
+            // The guest's error: it traps, as if its own call had done so.
             self.env.data_mut().callbacks.left = Some(RuntimeError::new(trap.0.clone()));
-        });
-        let function = function?;
+        })?;
         self.env.data_mut().callbacks.depth += 1;
         let returned = function.call(self.env, args);
         self.env.data_mut().callbacks.depth -= 1;
@@ -151,9 +162,5 @@ impl Guest for Caller<'_, '_> {
         }
         scratch[depth] = (at, have);
         Ok(Addr(u64::from(at)))
-    }
-
-    fn interrupted(&self) -> bool {
-        self.env.data().ending().has_begun()
     }
 }

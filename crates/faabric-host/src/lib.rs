@@ -14,6 +14,7 @@
 //! own; see [`GuestMemory`], the only way from host code into linear memory.
 
 mod abi;
+mod budget;
 mod cache;
 mod caller;
 mod config;
@@ -43,3 +44,4 @@ pub use module::Module;
 pub use process::{Exit, Interrupter, Process};
 pub use stdio::{NoInput, Output, Pipe, PipeWriter, Stdin};
 pub use sys::{ignore_stray_interrupts, leave};
+pub use thread::HOST_STACK;

@@ -112,6 +112,9 @@ impl Process {
             self.shared.ending.begin(reason);
         }
         self.shared.threads.end();
+        // wasmer keeps every stack that a guest had, with the pages that it used. The last of
+        // this one's threads may be about to return theirs; the next process lets go of those.
+        wasmer_vm::drain_stack_pool();
         // There is one: from just above, or what made the main thread leave.
         let reason = self.shared.ending.reason().unwrap_or(Reason {
             code: Interrupter::CODE,
@@ -128,7 +131,7 @@ impl Process {
     }
 }
 
-/// The rank that the process is, woken from its waits when the process ends.
+/// The rank that the process is; its waits end with the process.
 fn rank_of(
     (world, rank): (&Arc<World>, faabric_wire::id::Rank),
     config: &ProcessConfig,
@@ -143,7 +146,7 @@ fn rank_of(
     let waits = Arc::downgrade(&rank);
     ending.on_begin(move || {
         if let Some(rank) = waits.upgrade() {
-            rank.wake();
+            rank.end_waits();
         }
     });
     Ok(rank)

@@ -23,8 +23,10 @@ const MAX_TID: u32 = (1 << 29) - 1;
 /// How long a thread has between two interrupts, at first and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(20));
 
-/// The OS thread's own stack: host calls run on it, the guest has one of its own.
-const HOST_STACK: usize = 2 << 20;
+/// Bytes of the own stack of a thread that runs a guest. Host calls run on it, within each
+/// other where they call the guest back, while the guest has a stack of its own. Whoever
+/// calls [`crate::Process::run`] gives its thread as many.
+pub const HOST_STACK: usize = 8 << 20;
 
 /// What `thread-spawn` returns when there can be no further thread: any negative number
 /// is an error, and wasi-libc makes each of them EAGAIN.

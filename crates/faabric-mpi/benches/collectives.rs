@@ -31,9 +31,6 @@ impl Guest for NoGuest {
     fn scratch(&mut self, _: u64) -> Result<Addr, Error> {
         Ok(Addr(0))
     }
-    fn interrupted(&self) -> bool {
-        false
-    }
 }
 
 type Make = fn(ranks: u64, bytes: u64) -> Collective<'static>;

@@ -28,9 +28,6 @@ impl Guest for Nobody {
     fn scratch(&mut self, _: u64) -> Result<Addr> {
         Err(Error::new(Class::NO_MEM, "no guest"))
     }
-    fn interrupted(&self) -> bool {
-        false
-    }
 }
 
 const MEMORY: usize = 8 << 20;

@@ -13,12 +13,16 @@ use crate::data::View;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::{CommHandle, RequestHandle, SessionHandle};
+use crate::memory::{Addr, check};
 use crate::p2p::{Mode, Started};
 use crate::progress::Operation;
 use crate::rank::Rank;
 use crate::request::{Completion, Kind, Outcome};
 use parking_lot::Mutex;
 use std::sync::Arc;
+
+/// The least room of `MPI_BUFFER_AUTOMATIC`, in bytes.
+const AUTOMATIC: u64 = 256 << 20;
 
 /// What a buffer for buffered sends can be attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +51,22 @@ struct State {
 
 impl Rank {
     /// `MPI_Buffer_attach`, `MPI_Comm_attach_buffer`, `MPI_Session_attach_buffer`. An address of
-    /// `MPI_BUFFER_AUTOMATIC` has no bound.
+    /// `MPI_BUFFER_AUTOMATIC` has as much room as the program's memory, and [`AUTOMATIC`] bytes
+    /// at least.
     ///
     /// # Errors
-    /// `MPI_ERR_BUFFER` when one is attached already, `MPI_ERR_ARG` for a negative size;
+    /// `MPI_ERR_BUFFER` when one is attached already, `MPI_ERR_ARG` for a negative size or a
+    /// buffer that the program's memory does not have;
     /// `MPI_ERR_COMM`, `MPI_ERR_SESSION`.
     pub fn buffer_attach(&self, to: Attachable, addr: u32, size: i64) -> Result<()> {
         self.check_active("MPI_Buffer_attach")?;
         if size < 0 {
             return Err(Error::new(Class::ARG, format!("size: {size} is negative")));
+        }
+        // Messages are not kept there, but it bounds them.
+        if addr != abi::MPI_BUFFER_AUTOMATIC {
+            check(Addr(addr.into()), size as u64, self.memory.size())
+                .map_err(|e| Error::new(Class::ARG, format!("buffer: {e}")))?;
         }
         let buffer = self.buffer_of(to)?;
         let mut state = buffer.state.lock();
@@ -172,7 +183,7 @@ impl Rank {
         let len = view.check()?;
         let needed = len + abi::MPI_BSEND_OVERHEAD as u64;
         let buffer = self.buffer_for(comm);
-        buffer.reserve(needed)?;
+        buffer.reserve(needed, self.memory.size())?;
         let data = self.copy_of(&view)?;
         let context = Context::PointToPoint;
         match self.start_send(comm, context, dest, tag, data.view(), Mode::Standard)? {
@@ -202,8 +213,8 @@ impl SendBuffer {
         self.state.lock().under_way.push((completion, needed));
     }
 
-    /// Checks that the attached buffer has room for `needed` bytes.
-    fn reserve(&self, needed: u64) -> Result<()> {
+    /// Checks that the attached buffer has room for `needed` bytes; the program has `memory`.
+    fn reserve(&self, needed: u64, memory: u64) -> Result<()> {
         let mut state = self.state.lock();
         state
             .under_way
@@ -214,11 +225,12 @@ impl SendBuffer {
                 "no buffer is attached for buffered sends; call MPI_Buffer_attach first",
             ));
         };
-        if addr == abi::MPI_BUFFER_AUTOMATIC {
-            return Ok(());
-        }
+        let size = match addr {
+            abi::MPI_BUFFER_AUTOMATIC => memory.max(AUTOMATIC),
+            _ => size as u64,
+        };
         let used: u64 = state.under_way.iter().map(|(_, len)| len).sum();
-        let free = (size as u64).saturating_sub(used);
+        let free = size.saturating_sub(used);
         if needed > free {
             return Err(Error::new(
                 Class::BUFFER,

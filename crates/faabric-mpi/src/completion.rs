@@ -399,7 +399,7 @@ impl Rank {
         if self.world.is_crowded() {
             std::thread::yield_now();
         }
-        self.world.check()
+        self.check()
     }
 
     /// Whether an operation of the request is under way or waits to be completed:

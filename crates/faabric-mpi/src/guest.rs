@@ -46,7 +46,4 @@ pub trait Guest {
     /// # Errors
     /// `MPI_ERR_NO_MEM` when the guest's memory cannot grow by that much.
     fn scratch(&mut self, len: u64) -> Result<Addr, Error>;
-
-    /// True once the job is being ended: blocked calls return [`Error::interrupted`].
-    fn interrupted(&self) -> bool;
 }

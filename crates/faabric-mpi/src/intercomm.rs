@@ -94,7 +94,9 @@ impl Rank {
         let [id, local_id, others @ ..] = &words[..] else {
             return Err(garbled());
         };
-        let remote = Group::new(others.iter().map(|&word| word as u32).collect());
+        let others: Vec<_> = others.iter().map(|&word| word as u32).collect();
+        self.know(guest, &others)?;
+        let remote = Group::new(others);
         disjoint(&local.group, &remote)?;
         let new = inter(
             *id,

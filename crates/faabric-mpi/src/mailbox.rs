@@ -15,7 +15,7 @@
 //! and what comes through the lock is a request to fetch it from the sender's memory.
 
 use crate::data::{Data, Flat};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::handle::{ReceivedHandle, Table};
 use crate::inbox::{Bytes, Inbox, SHORT};
 use crate::matching::{Envelope, Pattern, Queues};
@@ -30,7 +30,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The most unexpected bytes a mailbox buffers for senders of this worker, give or take
 /// what its ring holds. Beyond it a sender waits for its receiver, however small the message.
@@ -240,6 +240,8 @@ pub(crate) struct Mailbox {
     queued: AtomicUsize,
     /// What this rank has sent to ranks on other workers.
     pub(crate) outgoing: Mutex<HashMap<u32, Arc<Outgoing>>>,
+    /// The rank's process ends: nobody waits here any longer.
+    ended: AtomicBool,
 }
 
 /// The mailbox's lock, held.
@@ -286,7 +288,14 @@ impl Mailbox {
             state: Mutex::default(),
             queued: AtomicUsize::new(0),
             outgoing: Mutex::default(),
+            ended: AtomicBool::new(false),
         }
+    }
+
+    /// The rank's process ends: who waits here fails, and who comes to.
+    pub(crate) fn end_waits(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.bell.ring_after_copy();
     }
 
     /// The queues, with what has arrived in the ring taken in: for the receiver.
@@ -437,7 +446,7 @@ impl Mailbox {
     /// Waits until `ready` gives something, taking in what arrives.
     ///
     /// # Errors
-    /// When the job ends first.
+    /// When the job or the rank's process ends first.
     pub(crate) fn wait<T>(&self, world: &World, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         loop {
             let fabric = world.polled();
@@ -456,7 +465,7 @@ impl Mailbox {
             }
             if moved {
                 // A long message is on its way: whoever sleeps now is woken at once.
-                world.check()?;
+                self.check(world)?;
                 continue;
             }
             if let Some(fabric) = fabric {
@@ -466,12 +475,21 @@ impl Mailbox {
             self.bell.park(|| {
                 drop(self.open());
                 found = ready();
-                found.is_some() || world.ended().is_some()
+                found.is_some() || self.check(world).is_err()
             });
             if let Some(found) = found {
                 return Ok(found);
             }
-            world.check()?;
+            self.check(world)?;
+        }
+    }
+
+    /// Fails once the job, or the rank's process, has ended.
+    pub(crate) fn check(&self, world: &World) -> Result<()> {
+        world.check()?;
+        match self.ended.load(Ordering::Acquire) {
+            true => Err(Error::interrupted("the process ends")),
+            false => Ok(()),
         }
     }
 }

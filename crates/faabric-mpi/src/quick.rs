@@ -84,10 +84,6 @@ impl Guest for NoGuest {
             "a quick call needed guest memory",
         ))
     }
-
-    fn interrupted(&self) -> bool {
-        false
-    }
 }
 
 /// A request in the guest's memory; none where the general way must complain.

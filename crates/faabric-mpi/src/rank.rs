@@ -191,9 +191,21 @@ impl Rank {
         faabric_wire::id::Rank(self.world_rank)
     }
 
-    /// Wakes the rank's waiting calls, which then ask [`crate::Guest::interrupted`].
-    pub fn wake(&self) {
+    /// The rank's process ends: its calls that wait return [`Error::interrupted`], as do
+    /// those that are still to come.
+    pub fn end_waits(&self) {
+        self.mailbox().end_waits();
+        self.world.teams.interrupt();
+    }
+
+    /// Has the rank's waiting calls look again.
+    pub(crate) fn wake(&self) {
         self.world.wake(self.world_rank);
+    }
+
+    /// Fails once the job, or the rank's process, has ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.mailbox().check(&self.world)
     }
 
     /// The guest's linear memory.

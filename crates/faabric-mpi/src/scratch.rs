@@ -1,5 +1,5 @@
 //! Memory of the worker that calls of guests make it hold: packed copies of messages,
-//! intermediate data of collectives.
+//! intermediate data of collectives, the blocks of datatypes.
 //!
 //! A guest names the sizes, and types that overlap themselves can name more than its
 //! memory has. What all guests of a worker can make it hold is bounded therefore; the
@@ -126,14 +126,61 @@ fn available() -> Option<u64> {
     Some(group.map_or(machine, |group| group.min(machine)))
 }
 
+/// So many bytes of the worker, counted as long as this lives.
+#[derive(Debug, Default)]
+pub(crate) struct Held(u64);
+
+impl Held {
+    /// `len` bytes for `purpose`, which the error names; few are not counted.
+    ///
+    /// # Errors
+    /// `MPI_ERR_NO_MEM` when the worker does not have them.
+    pub(crate) fn take(len: u64, purpose: &str) -> Result<Held> {
+        if len < COUNTED {
+            return Ok(Held(0));
+        }
+        if len >= LONG
+            && let Some(available) = available()
+            && len > available / 4
+        {
+            return Err(Error::new(
+                Class::NO_MEM,
+                format!(
+                    "no {len} bytes for {purpose}: one call may hold a quarter of the {available} \
+                     bytes that the worker's machine has left"
+                ),
+            ));
+        }
+        if !HELD.take(len) {
+            return Err(Error::new(
+                Class::NO_MEM,
+                format!(
+                    "no {len} bytes for {purpose}: the calls of all ranks on this worker may \
+                     hold {} bytes, and hold {}",
+                    HELD.limit(),
+                    HELD.held.load(Ordering::Relaxed)
+                ),
+            ));
+        }
+        Ok(Held(len))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            HELD.give_back(self.0);
+        }
+    }
+}
+
 /// Bytes of the worker, counted as long as they are held.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     /// The bytes, and perhaps more behind them.
     bytes: Vec<u8>,
     len: usize,
-    /// How many of them are counted.
-    counted: u64,
+    _held: Held,
 }
 
 impl Scratch {
@@ -159,34 +206,9 @@ impl Scratch {
     fn new(len: u64, purpose: &str, bytes: Vec<u8>) -> Result<Scratch> {
         let mut scratch = Scratch {
             bytes,
-            ..Scratch::default()
+            len: 0,
+            _held: Held::take(len, purpose)?,
         };
-        if len >= LONG
-            && let Some(available) = available()
-            && len > available / 4
-        {
-            return Err(Error::new(
-                Class::NO_MEM,
-                format!(
-                    "no {len} bytes for {purpose}: one call may hold a quarter of the {available} \
-                     bytes that the worker's machine has left"
-                ),
-            ));
-        }
-        if len >= COUNTED {
-            if !HELD.take(len) {
-                return Err(Error::new(
-                    Class::NO_MEM,
-                    format!(
-                        "no {len} bytes for {purpose}: the calls of all ranks on this worker may \
-                         hold {} bytes, and hold {}",
-                        HELD.limit(),
-                        HELD.held.load(Ordering::Relaxed)
-                    ),
-                ));
-            }
-            scratch.counted = len;
-        }
         if len <= scratch.bytes.len() as u64 {
             scratch.len = len as usize;
             return Ok(scratch);
@@ -218,7 +240,7 @@ impl From<Vec<u8>> for Scratch {
         Scratch {
             len: bytes.len(),
             bytes,
-            counted: 0,
+            _held: Held::default(),
         }
     }
 }
@@ -238,9 +260,6 @@ impl DerefMut for Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if self.counted > 0 {
-            HELD.give_back(self.counted);
-        }
         let bytes = std::mem::take(&mut self.bytes);
         if (1..=KEPT).contains(&bytes.len()) {
             // Fails when the thread ends.
@@ -262,6 +281,17 @@ mod tests {
         assert!(!account.take(1) && !account.take(u64::MAX));
         account.give_back(40);
         assert!(!account.take(41) && account.take(40));
+    }
+
+    #[test]
+    fn what_is_held_is_counted_while_it_lives() {
+        // Other tests hold much less.
+        let held = || HELD.held.load(Ordering::Relaxed);
+        let one = Held::take(LONG - 1, "a test").unwrap();
+        assert!(held() >= LONG - 1);
+        drop(one);
+        assert!(held() < LONG - 1);
+        assert!(Held::take(u64::MAX, "a test").is_err());
     }
 
     #[test]

@@ -208,6 +208,9 @@ impl Shared {
     /// The link that the connection of a peer is for; or the answer that sends it away.
     fn admit(self: &Arc<Self>, hello: &Hello) -> Result<Arc<Link>, Answer> {
         let mut links = self.links.lock();
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Answer::Refused(self.closing()));
+        }
         let known = links.get(&hello.from).cloned();
         let standing = known.as_ref().and_then(|link| link.standing());
         match (judge(&self.config.worker, standing.as_ref(), hello), known) {
@@ -231,6 +234,10 @@ impl Shared {
         Ok(link)
     }
 
+    fn closing(&self) -> String {
+        format!("worker {} is shutting down", self.config.worker)
+    }
+
     /// Why a peer that shook hands is not let in.
     fn objection(&self, hello: &Hello) -> Option<String> {
         let Config {
@@ -243,7 +250,7 @@ impl Shared {
             ..
         } = hello;
         if self.closed.load(Ordering::Acquire) {
-            Some(format!("worker {worker} is shutting down"))
+            Some(self.closing())
         } else if theirs != cluster {
             Some(format!(
                 "worker {worker} belongs to cluster {cluster:?}, worker {from} to {theirs:?}"

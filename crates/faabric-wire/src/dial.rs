@@ -5,8 +5,8 @@
 //!        |     `-- no connection for too long --> failed                        |
 //!        +----------------------------------------------------------------------+
 //! ```
-//! Attempts to dial back off exponentially. A connection that breaks before anything
-//! came across does not count: such an outage goes on.
+//! Attempts to dial back off exponentially. A connection that breaks soon, before anything
+//! came across, does not end an outage: it goes on, less the time that the connection stood.
 
 use crate::admission::{Dialler, Peer};
 use crate::clock;
@@ -29,6 +29,7 @@ const LEAST_PATIENCE: Duration = Duration::from_millis(25);
 
 /// A time without a connection over which anything came across.
 struct Outage {
+    /// When it began; later by the time that connections have stood since.
     since: Instant,
     /// What the link's progress was then.
     progress: u64,
@@ -45,6 +46,14 @@ impl Outage {
             progress,
             pause: None,
             problem: None,
+        }
+    }
+
+    /// A connection has stood for `time`: if that was long, the outage is over.
+    fn stood(&mut self, time: Duration, long: Duration) {
+        match time < long {
+            true => self.since += time,
+            false => *self = Outage::new(self.progress),
         }
     }
 
@@ -81,7 +90,12 @@ impl Shared {
         let mut attempt = 0;
         loop {
             match link.phase() {
-                Phase::Up(_) => link.write_while_up(),
+                Phase::Up(_) => {
+                    let up = clock::now();
+                    link.write_while_up();
+                    let limit = self.config.reconnect_timeout;
+                    outage.stood(clock::now().saturating_duration_since(up), limit);
+                }
                 Phase::Failed(..) => return,
                 Phase::Down(reason) => {
                     let progress = link.progress();

@@ -357,6 +357,11 @@ impl Link {
     /// Ends a loan of the writer; the link's thread goes on with what is left.
     fn give_back(&self, mut writer: Writer, outcome: io::Result<()>) {
         let mut state = self.state.lock();
+        if let Phase::Failed(..) = state.phase {
+            // Perhaps after `clear`: what it holds would keep the job, and that the link.
+            drop(state);
+            return drop(writer);
+        }
         if let Err(error) = outcome {
             state.break_off(writer.connection(), error.to_string());
         }

@@ -279,8 +279,9 @@ impl JobLinks {
     /// The link to a worker, if there is one.
     fn link_to<'a>(&self, peer: &'a Peer) -> Option<&'a Arc<Link>> {
         if peer.link.get().is_none() {
-            // The worker may have made it.
-            let _ = peer.link.set(self.shared.find(&peer.worker)?);
+            // The worker may have made it. One that failed is not this job's.
+            let link = self.shared.find(&peer.worker);
+            let _ = peer.link.set(link.filter(|link| link.failure().is_none())?);
         }
         peer.link.get()
     }

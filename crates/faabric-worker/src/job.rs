@@ -225,7 +225,9 @@ impl Job {
             }
             let (job, module, dirs) = (Arc::clone(&self), module.clone(), dirs.clone());
             let part = Arc::clone(&part);
-            let thread = std::thread::Builder::new().name(format!("j{}r{}", self.id.0, rank.0));
+            let thread = std::thread::Builder::new()
+                .name(format!("j{}r{}", self.id.0, rank.0))
+                .stack_size(faabric_host::HOST_STACK);
             let body = move || crate::rank::run(&job, &part, &module, dirs, rank);
             if let Err(error) = thread.spawn(body) {
                 let reason = format!("no thread for the rank: {error}");

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) rank_ended: Notify,
     /// From StartRanks to JobEnded.
     jobs: Mutex<BTreeMap<JobId, Arc<Job>>>,
+    /// Jobs that are started now are stopped at once; set under the lock of `jobs`.
+    closing: AtomicBool,
 }
 
 /// A running worker.
@@ -96,6 +99,7 @@ impl Worker {
             runtime: tokio::runtime::Handle::current(),
             rank_ended: Notify::new(),
             jobs: Mutex::default(),
+            closing: AtomicBool::new(false),
             name,
             config,
         });
@@ -136,7 +140,7 @@ impl Worker {
         if refused.is_none() && *self.handle.joined.borrow() {
             shared.outbox.report(Message::Leaving(Leaving {}));
         }
-        shared.stop_all(&format!("worker {} was shut down", shared.name));
+        shared.stop_for_good(&format!("worker {} was shut down", shared.name));
         if refused.is_none() {
             let _ = tokio::time::timeout(PATIENCE + FAREWELL, shared.all_ended()).await;
             let _ = tokio::time::timeout(FAREWELL, shared.outbox.drained()).await;
@@ -155,7 +159,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end.send_replace(true);
-        self.handle.shared.stop_all("the worker is gone");
+        self.handle.shared.stop_for_good("the worker is gone");
         self.handle.shared.close();
     }
 }
@@ -214,6 +218,7 @@ impl Shared {
     pub(crate) fn start_job(self: &Arc<Self>, start: StartRanks) {
         let id = JobId(start.job);
         let mut jobs = self.jobs.lock();
+        let closing = self.closing.load(Ordering::Relaxed);
         let job = match jobs.get(&id) {
             Some(job) => Arc::clone(job),
             // Nothing of it is here: an earlier process of this name had a part of it.
@@ -227,6 +232,9 @@ impl Shared {
         drop(jobs);
         tracing::info!(job = %id, ranks = start.ranks.len(), name = job.spec.name, "starting");
         job.extend(start);
+        if closing {
+            job.stop(code::KILLED, "the worker shuts down");
+        }
     }
 
     pub(crate) fn answer_spawn(&self, done: SpawnDone) {
@@ -262,6 +270,14 @@ impl Shared {
         for job in self.jobs() {
             job.stop(code::KILLED, reason);
         }
+    }
+
+    /// Stops everything that runs, and what is started from now on.
+    fn stop_for_good(&self, reason: &str) {
+        let jobs = self.jobs.lock();
+        self.closing.store(true, Ordering::Relaxed);
+        drop(jobs);
+        self.stop_all(reason);
     }
 
     async fn all_ended(&self) {

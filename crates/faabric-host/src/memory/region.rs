@@ -1,7 +1,9 @@
 //! The bytes of one linear memory and their size, shared by all who use them.
 
+use crate::budget::Share;
 use crate::sys::Reservation;
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -31,6 +33,8 @@ pub(crate) struct Region {
     size: AtomicUsize,
     limit: usize,
     growing: Mutex<()>,
+    /// Where pages of a file stand in for the memory's own.
+    mapped: Mutex<HashMap<usize, Share>>,
     ended: AtomicBool,
 }
 
@@ -70,6 +74,7 @@ impl Region {
             size: AtomicUsize::new(0),
             limit: limit.min(INDEX_SPACE),
             growing: Mutex::new(()),
+            mapped: Mutex::default(),
             ended: AtomicBool::new(false),
         })
     }
@@ -110,13 +115,20 @@ impl Region {
     /// Puts the pages of a file in place of committed bytes.
     pub(crate) fn map_file(&self, range: Range<usize>, file: &OwnedFd) -> io::Result<()> {
         self.check_committed(&range)?;
-        self.reservation.map_file(range.start, range.end, file)
+        let share = Share::of_mappings().ok_or_else(|| {
+            io::Error::other("the guests of this worker share as many stretches as they may")
+        })?;
+        self.reservation.map_file(range.start, range.end, file)?;
+        self.mapped.lock().insert(range.start, share);
+        Ok(())
     }
 
-    /// Puts private zero pages in place of committed bytes.
+    /// Puts private zero pages in the place of a file's.
     pub(crate) fn map_private(&self, range: Range<usize>) -> io::Result<()> {
         self.check_committed(&range)?;
-        self.reservation.map_private(range.start, range.end)
+        self.reservation.map_private(range.start, range.end)?;
+        self.mapped.lock().remove(&range.start);
+        Ok(())
     }
 
     /// What is not committed must stay inaccessible: compiled code relies on it.

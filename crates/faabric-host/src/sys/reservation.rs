@@ -135,8 +135,17 @@ impl Reservation {
             return Ok(());
         }
         let error = io::Error::last_os_error();
-        // The kernel may have removed the old pages before it failed.
-        if map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1) == libc::MAP_FAILED {
+        // The kernel may have removed the old pages before it failed: zeros then.
+        if map(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1) != libc::MAP_FAILED {
+            return Err(error);
+        }
+        // It has not where it had no room for one more mapping.
+        // SAFETY: as above; what is mapped there is readable and writable already.
+        let there = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            libc::mprotect(range.cast(), to - from, access) == 0
+        };
+        if !there {
             // Another mapping could take the place: nothing may run on.
             std::process::abort();
         }

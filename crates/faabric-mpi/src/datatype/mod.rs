@@ -33,6 +33,7 @@ pub use primitive::{Family, Primitive, Repr, Scalar};
 pub use transfer::{Cursor, Segment, Segments, Side, copy};
 
 use crate::error::{Class, Error, Result};
+use crate::scratch::Held;
 use bounds::{Bounds, overflow};
 use layout::Placed;
 use parking_lot::Mutex;
@@ -40,9 +41,12 @@ use signature::{MAX_DEPTH, Signature};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// The most blocks that one constructor may list. A bound on what a guest can make
-/// the worker allocate: each block costs about 50 bytes here.
+/// The most blocks that one constructor may list. A bound on what one call of a guest can
+/// make the worker allocate.
 pub const MAX_BLOCKS: usize = 1 << 24;
+
+/// About as many bytes as a block costs here.
+const BLOCK: u64 = 64;
 
 /// How the elements of a message lie in memory.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct Datatype {
     depth: u32,
     committed: AtomicBool,
     name: Mutex<Option<String>>,
+    /// What the blocks take.
+    _held: Held,
 }
 
 impl Datatype {
@@ -66,7 +72,8 @@ impl Datatype {
     /// # Errors
     /// `MPI_ERR_COUNT` or `MPI_ERR_ARG` for an argument that is out of range,
     /// `MPI_ERR_VALUE_TOO_LARGE` when the size or the extent does not fit 64 bits,
-    /// `MPI_ERR_TYPE` when types are nested too deep.
+    /// `MPI_ERR_TYPE` when types are nested too deep, `MPI_ERR_NO_MEM` when the worker has no
+    /// room for its blocks.
     pub fn new(constructor: Constructor, counts: Counts) -> Result<Arc<Datatype>> {
         let old = constructor.types();
         let depth = old.iter().map(|old| old.depth + 1).max().unwrap_or(0);
@@ -76,12 +83,14 @@ impl Datatype {
                 format!("the datatype is built of more than {MAX_DEPTH} nested constructors"),
             ));
         }
-        if old.len() > MAX_BLOCKS || constructor.blocks() > MAX_BLOCKS {
+        let blocks = old.len().max(constructor.blocks());
+        if blocks > MAX_BLOCKS {
             return Err(Error::new(
                 Class::COUNT,
                 format!("the datatype lists more than {MAX_BLOCKS} blocks"),
             ));
         }
+        let held = Held::take(blocks as u64 * BLOCK, "the blocks of a datatype")?;
         let parts = constructor.parts()?;
         // Predefined types and those of Fortran's kinds need no commit; a duplicate
         // is as committed as its original.
@@ -104,6 +113,7 @@ impl Datatype {
             depth,
             committed: AtomicBool::new(committed),
             name: Mutex::new(name),
+            _held: held,
         }))
     }
 

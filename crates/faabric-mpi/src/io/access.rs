@@ -238,7 +238,7 @@ impl Rank {
         }
         let all = data.len().unwrap_or(0);
         let bytes_of = |values| data.datatype.bytes_of_elements(values);
-        file.transfer(&self.world, write, |storage| match &view.representation {
+        file.transfer(self, write, |storage| match &view.representation {
             Representation::Native | Representation::Internal => {
                 task.move_bytes(storage, position, write)
             }

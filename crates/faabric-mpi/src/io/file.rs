@@ -8,8 +8,8 @@ use crate::comm::Comm;
 use crate::error::{Class, Error, Result};
 use crate::info::Info;
 use crate::memory::Addr;
+use crate::rank::Rank;
 use crate::status::Status;
-use crate::world::World;
 use parking_lot::{Mutex, ReentrantMutex};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl File {
     /// Runs a transfer: in atomic mode while no other rank's can see a part of it.
     pub(super) fn transfer<T>(
         &self,
-        world: &World,
+        rank: &Rank,
         write: bool,
         transfer: impl FnOnce(&dyn Storage) -> Result<T>,
     ) -> Result<T> {
@@ -100,18 +100,18 @@ impl File {
             return transfer(&*self.storage);
         }
         let _alone = self.atomic.lock();
-        self.lock(world, write)?;
+        self.lock(rank, write)?;
         let moved = transfer(&*self.storage);
         self.storage.unlock();
         moved
     }
 
     /// Waits for the storage's lock. Who has it holds it for one transfer, unless that is
-    /// another program of the host's: the wait ends with the job.
-    pub(super) fn lock(&self, world: &World, exclusive: bool) -> Result<()> {
+    /// another program of the host's: the wait ends with the process.
+    pub(super) fn lock(&self, rank: &Rank, exclusive: bool) -> Result<()> {
         let mut pause = Duration::from_micros(10);
         while !self.storage.try_lock(exclusive)? {
-            world.check()?;
+            rank.check()?;
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(1));
         }

@@ -100,6 +100,7 @@ impl Rank {
         let own = Arc::new(Comm::new(id, Arc::clone(&comm.group), comm.rank));
         let storage = Arc::new(UntilEnd {
             world: Arc::clone(&self.world),
+            rank: self.world_rank,
             storage: storage?,
         });
         let file = File::new(own, name.clone(), mode, storage, settings);
@@ -392,7 +393,7 @@ impl Rank {
         let file = self.file(fh)?;
         let locked = file.check_no_split().and_then(|()| match on {
             true => {
-                let locked = file.lock(&self.world, false);
+                let locked = file.lock(self, false);
                 locked.map(|()| file.storage.unlock())
             }
             false => Ok(()),

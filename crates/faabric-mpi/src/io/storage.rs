@@ -112,21 +112,28 @@ pub trait Storage: Send + Sync + 'static {
     fn unlock(&self);
 }
 
-/// A file whose transfers fail once the job has ended: types that overlap themselves make
-/// them as long as they like.
+/// A rank's file, whose transfers fail once the job or the rank's process has ended: types that
+/// overlap themselves make them as long as they like.
 pub(super) struct UntilEnd {
     pub(super) world: Arc<World>,
+    pub(super) rank: u32,
     pub(super) storage: Arc<dyn Storage>,
+}
+
+impl UntilEnd {
+    fn check(&self) -> Result<()> {
+        self.world.own_mailbox(self.rank)?.check(&self.world)
+    }
 }
 
 impl Storage for UntilEnd {
     fn read_at(&self, at: u64, buf: &mut [u8]) -> Result<usize> {
-        self.world.check()?;
+        self.check()?;
         self.storage.read_at(at, buf)
     }
 
     fn write_at(&self, at: u64, buf: &[u8]) -> Result<()> {
-        self.world.check()?;
+        self.check()?;
         self.storage.write_at(at, buf)
     }
 

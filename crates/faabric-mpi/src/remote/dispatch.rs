@@ -32,7 +32,7 @@ impl World {
             ));
         };
         let payload = match payload {
-            payload if self.knows(to.0) => payload,
+            payload if self.is_original(to.0) => payload,
             payload => match self.keep_early(to, packet, payload) {
                 Some(payload) => payload,
                 None => return Ok(()),
@@ -56,8 +56,8 @@ impl World {
         })
     }
 
-    /// Keeps a packet to a rank that is not known here; gives the payload back if it has
-    /// become known.
+    /// Keeps a packet to a rank that is not known here, or behind others that wait for it
+    /// still; gives the payload back if there is neither reason.
     fn keep_early<'a>(
         &self,
         to: Rank,
@@ -65,8 +65,10 @@ impl World {
         payload: Payload<'a>,
     ) -> Option<Payload<'a>> {
         let mut early = self.remote.early.lock();
+        let waits = |packet: &Early| packet.to == to;
+        let is_clear = self.knows(to.0) && !early.iter().any(waits);
         // Data goes only to who has asked for it, in answer to what went there.
-        if self.knows(to.0) || matches!(payload, Payload::Stream(..)) {
+        if is_clear || matches!(payload, Payload::Stream(..)) {
             return Some(payload);
         }
         early.push(Early {

@@ -493,7 +493,7 @@ impl Rank {
         let (mut operand, mut before) = (Vec::new(), Vec::new());
         for piece in place.pieces(len, combine.primitive.size(), STEP.min(MOST)) {
             // Types that overlap themselves name any number of bytes.
-            self.world.check()?;
+            self.check()?;
             if let Some((view, cursor)) = &mut reading {
                 operand.resize(piece.len as usize, 0);
                 cursor.read(&**view.memory, view.addr, &mut operand)?;

@@ -77,10 +77,6 @@ impl Guest for TestGuest {
             Err(Error::new(Class::NO_MEM, "scratch"))
         }
     }
-
-    fn interrupted(&self) -> bool {
-        false
-    }
 }
 
 /// What a test's rank works with.

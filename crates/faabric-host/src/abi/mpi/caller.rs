@@ -332,8 +332,4 @@ impl Guest for Caller<'_> {
     fn scratch(&mut self, len: u64) -> Result<Addr> {
         Callbacks::new(&mut self.env).scratch(len)
     }
-
-    fn interrupted(&self) -> bool {
-        self.env.data().ending().has_begun()
-    }
 }

@@ -12,6 +12,11 @@ use faabric_mpi::{Class, Codes, Command, Error, Rank, Result};
 /// The longest argument of a command, in bytes, and the most of them: what Linux takes.
 const LONGEST: i32 = 128 << 10;
 const MOST: usize = 1 << 16;
+/// The most bytes of the names and arguments of all commands of a call; as much as Linux takes
+/// of a program's. Several pointers may name one string.
+const ALL: usize = 2 << 20;
+/// What each counts for beside its bytes.
+const COST: usize = 32;
 /// The longest service name, in bytes; the standard sets no limit.
 const LONGEST_NAME: i32 = MPI_MAX_INFO_VAL;
 /// The longest path with its NUL.
@@ -27,8 +32,19 @@ struct Commands {
     infos: u32,
 }
 
+/// A string of a command, for which there is `room` left.
+fn word(guest: &Caller<'_>, at: u32, longest: i32, room: &mut usize) -> Result<String> {
+    let text = guest.string(at, longest)?;
+    let left = room.checked_sub(text.len() + COST);
+    *room = left.ok_or_else(|| {
+        let why = format!("argv: the commands and arguments of a call have more than {ALL} bytes");
+        Error::new(Class::ARG, why)
+    })?;
+    Ok(text)
+}
+
 /// Words of a null-terminated array of pointers to strings; none when it is null.
-fn arguments(guest: &Caller<'_>, at: u32) -> Result<Vec<String>> {
+fn arguments(guest: &Caller<'_>, at: u32, room: &mut usize) -> Result<Vec<String>> {
     let mut all = Vec::new();
     while at != 0 && all.len() < MOST {
         let text: u32 = guest
@@ -37,7 +53,7 @@ fn arguments(guest: &Caller<'_>, at: u32) -> Result<Vec<String>> {
         if text == 0 {
             return Ok(all);
         }
-        all.push(guest.string(text, LONGEST)?);
+        all.push(word(guest, text, LONGEST, room)?);
     }
     match all.len() {
         MOST => Err(Error::new(
@@ -69,10 +85,11 @@ fn commands(guest: &Caller<'_>, given: Commands) -> Result<Vec<Command>> {
         .into_iter()
         .zip(lists)
         .zip(most.into_iter().zip(infos));
+    let mut room = ALL;
     each.map(|((name, list), (most, info))| {
         Ok(Command {
-            name: guest.string(name.cast_unsigned(), PATH_MAX)?,
-            args: arguments(guest, list.cast_unsigned())?,
+            name: word(guest, name.cast_unsigned(), PATH_MAX, &mut room)?,
+            args: arguments(guest, list.cast_unsigned(), &mut room)?,
             most,
             info,
         })
@@ -137,7 +154,7 @@ fn spawn(
     let read = |guest: &Caller<'_>| {
         let command = Command {
             name: guest.string(command, PATH_MAX)?,
-            args: arguments(guest, argv)?,
+            args: arguments(guest, argv, &mut { ALL })?,
             most: maxprocs,
             info: InfoHandle(info),
         };

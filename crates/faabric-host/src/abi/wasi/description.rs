@@ -11,12 +11,12 @@
 //! worker or another one, given that the preopened directories there have the same files.
 
 use super::Wasi;
-use super::budget::Share;
 use super::dir::Directory;
 use super::file::{Access, Body, Open, Stream};
 use super::path::{self, How, Place};
 use super::table::{Descriptor, Table};
 use super::types::{Errno, FdFlags, FileType, OFlags, Rights};
+use crate::budget::Share;
 use crate::granule::Granule;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -181,7 +181,7 @@ impl Wasi {
             preopen: Arc::clone(preopen),
             path: PathBuf::new(),
         };
-        let share = Share::take()?;
+        let share = Share::of_descriptors().ok_or(Errno::NFILE)?;
         Ok(Directory::new(preopen.host.try_clone()?, place, share))
     }
 }

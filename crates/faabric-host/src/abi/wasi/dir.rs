@@ -12,9 +12,9 @@
 //! and removing files while walking a directory work as on Linux. But they are hashes of 63
 //! bits, and a position of `telldir` has the 32 of the guest's `long`: cookies count from 1.
 
-use super::budget::Share;
 use super::path::Place;
 use super::types::{DIRENT_SIZE, Errno, encode_dirent};
+use crate::budget::Share;
 use crate::memory::GuestMemory;
 use parking_lot::Mutex;
 use rustix::fs::DirEntry;
@@ -64,7 +64,7 @@ impl Directory {
         let walk = match &mut *walk {
             Some(walk) => walk,
             none => none.insert(Walk {
-                _share: Share::take()?,
+                _share: Share::of_descriptors().ok_or(Errno::NFILE)?,
                 entries: rustix::fs::Dir::read_from(&self.host)?,
                 marks: Vec::new(),
                 position: 0,

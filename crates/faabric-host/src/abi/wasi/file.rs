@@ -11,12 +11,12 @@
 
 use super::Caller;
 use super::Failure;
-use super::budget::Share;
 use super::dir::Directory;
 use super::path::Place;
 use super::stdio;
 use super::transfer::{Iovecs, Until, gather, scatter};
 use super::types::{Errno, FdFlags, FileStat, FileType};
+use crate::budget::Share;
 use crate::stdio::{Output, Stdin};
 use parking_lot::Mutex;
 use rustix::event::PollFlags;

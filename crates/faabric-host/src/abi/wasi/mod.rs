@@ -12,7 +12,6 @@
 //! | [`table`] | descriptors |
 //! | [`mod@file`], [`dir`], [`stdio`] | what is open, and reading and writing it |
 //! | [`transfer`] | bytes between guest buffers and files |
-//! | [`budget`] | how many of the host's descriptors guests may have |
 //! | [`path`] | names: opening, making, moving, removing below preopened directories |
 //! | [`fd`], [`clock`], [`poll`], [`process`] | the other calls |
 //! | [`description`] | the open files as data that can travel |
@@ -21,7 +20,6 @@
 //! The threads of a process share one [`Wasi`]. Its only lock held for long is none: the
 //! table's is for the look-up, a file's offset has one of its own.
 
-mod budget;
 mod clock;
 mod description;
 mod dir;

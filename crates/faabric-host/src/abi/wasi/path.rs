@@ -8,12 +8,12 @@
 
 use super::Caller;
 use super::Failure;
-use super::budget::Share;
 use super::dir::Directory;
 use super::fd::timestamps;
 use super::file::{Access, Open};
 use super::table::Descriptor;
 use super::types::{Errno, FdFlags, FileStat, FstFlags, LookupFlags, OFlags, Rights};
+use crate::budget::Share;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::AtFlags;
@@ -38,6 +38,10 @@ pub(super) struct Preopen {
     pub(super) host: Dir,
 }
 
+/// The longest path of an open file, in bytes. One that is opened from a directory that was
+/// opened from another, and so on, would have the host keep any number.
+const LONGEST: usize = 16 << 10;
+
 /// Where an open file is: a path from a preopened directory, as the guest spelled it.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -47,12 +51,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place that `path` names, seen from here.
-    fn join(&self, path: &Path) -> Self {
-        Self {
-            preopen: Arc::clone(&self.preopen),
-            path: self.path.join(path),
+    /// The place that `path` names, seen from here. `ENAMETOOLONG` beyond [`LONGEST`].
+    fn join(&self, path: &Path) -> Result<Self, Errno> {
+        let joined = self.path.join(path);
+        if joined.as_os_str().len() > LONGEST {
+            return Err(Errno::NAMETOOLONG);
         }
+        Ok(Self {
+            preopen: Arc::clone(&self.preopen),
+            path: joined,
+        })
     }
 
     /// True for the entry that the process was started with.
@@ -133,13 +141,14 @@ pub(super) fn open(directory: &Directory, path: &Path, how: How) -> Result<Open,
     } else {
         how
     };
-    let share = Share::take()?;
+    // First, for it may refuse: what was made could not be opened then.
+    let place = directory.place.join(path)?;
+    let share = Share::of_descriptors().ok_or(Errno::NFILE)?;
     let host = if how.oflags.contains(OFlags::CREAT) {
         create(&directory.host, path, how)?
     } else {
         directory.host.open_with(path, &how.options())?.into_std()
     };
-    let place = directory.place.join(path);
     Open::file(host, place, how.access, how.flags, share)
 }
 

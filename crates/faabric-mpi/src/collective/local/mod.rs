@@ -61,7 +61,7 @@ struct Teams {
 }
 
 impl Registry {
-    /// The job ends: wakes all who wait.
+    /// The job or a rank's process ends: wakes all who wait.
     pub(super) fn interrupt(&self) {
         for team in self.teams.lock().all.iter().filter_map(Weak::upgrade) {
             team.interrupt();

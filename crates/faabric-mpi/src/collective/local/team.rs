@@ -150,7 +150,7 @@ impl Team {
         self.few
     }
 
-    /// The job ends: nobody waits any longer.
+    /// The job ends, or a member's process does: those who wait look whether they still may.
     pub(super) fn interrupt(&self) {
         self.bell.ring();
     }
@@ -187,8 +187,8 @@ impl Team {
             return waited;
         }
         while !ready() {
-            world.check()?;
-            self.bell.park(|| ready() || world.ended().is_some());
+            rank.check()?;
+            self.bell.park(|| ready() || rank.check().is_err());
         }
         Ok(())
     }

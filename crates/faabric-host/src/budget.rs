@@ -1,32 +1,58 @@
-//! How many of the host's descriptors guests may hold.
+//! How much guests may hold of what the kernel gives a process a number of: descriptors and
+//! mappings.
 //!
 //! The kernel's limit is one for the whole worker: its guests, its connections to the
-//! planner and to other workers. A guest that opens files until it cannot must not take the
-//! last one, so part of the limit is not for guests. Beyond theirs, opening is `ENFILE`.
+//! planner and to other workers, the stacks of its threads. A guest that takes until it
+//! cannot must not take the last one, so part of the limit is not for guests.
 
-use super::types::Errno;
 use rustix::process::{Resource, Rlimit};
+use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Descriptors that the worker keeps for itself, unless its limit is a small one.
 const RESERVED: usize = 512;
 
-/// A number of descriptors, and how many of them are in use.
+/// Guests may have one of so many mappings. Each makes up to two, as it divides the memory
+/// that it is in.
+const GUESTS_MAPPINGS: usize = 4;
+
+/// What Linux gives where it does not say.
+const MAPPINGS: usize = 65_530;
+
+/// A number of things, and how many of them are in use.
 struct Budget {
     limit: usize,
     used: AtomicUsize,
 }
 
-/// One descriptor of the host's, given back when dropped.
-pub(super) struct Share(&'static Budget);
+/// One of the host's things, given back when dropped.
+pub(crate) struct Share(&'static Budget);
 
 impl Share {
-    /// Takes a share for a file that is about to be opened.
-    pub(super) fn take() -> Result<Self, Errno> {
+    /// For a file that is about to be opened; none when guests have as many as they may.
+    pub(crate) fn of_descriptors() -> Option<Self> {
         static HOST: OnceLock<Budget> = OnceLock::new();
         HOST.get_or_init(|| Budget::new(guests_part(raise_limit())))
             .take()
+    }
+
+    /// For a stretch of a guest's memory that is about to be mapped to other pages; none as
+    /// above.
+    pub(crate) fn of_mappings() -> Option<Self> {
+        static HOST: OnceLock<Budget> = OnceLock::new();
+        let limit = || {
+            let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
+            let most = text.and_then(|text| text.trim().parse().ok());
+            most.unwrap_or(MAPPINGS) / GUESTS_MAPPINGS
+        };
+        HOST.get_or_init(|| Budget::new(limit())).take()
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {}", self.0.limit)
     }
 }
 
@@ -44,15 +70,11 @@ impl Budget {
         }
     }
 
-    fn take(&'static self) -> Result<Share, Errno> {
+    fn take(&'static self) -> Option<Share> {
         let next = |used| (used < self.limit).then_some(used + 1);
-        match self
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-        {
-            Ok(_) => Ok(Share(self)),
-            Err(_) => Err(Errno::NFILE),
-        }
+        let relaxed = Ordering::Relaxed;
+        let taken = self.used.fetch_update(relaxed, relaxed, next);
+        taken.ok().map(|_| Share(self))
     }
 }
 
@@ -87,9 +109,9 @@ mod tests {
         let budget: &'static Budget = Box::leak(Box::new(Budget::new(2)));
         let one = budget.take().unwrap();
         let _two = budget.take().unwrap();
-        assert_eq!(budget.take().err(), Some(Errno::NFILE));
+        assert!(budget.take().is_none());
         drop(one);
-        assert!(budget.take().is_ok());
+        assert!(budget.take().is_some());
     }
 
     #[test]
