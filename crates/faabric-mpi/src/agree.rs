@@ -45,11 +45,31 @@ impl Rank {
         tag: i32,
         words: &[u64],
     ) -> Result<()> {
+        let sent = self.start_telling(comm, to, tag, words)?;
+        self.wait_started(guest, sent).map(|_| ())
+    }
+
+    /// Tells rank `other` of `comm` words and hears what it tells, in any order: neither may
+    /// have room for the other's before it has sent its own.
+    pub(crate) fn trade(
+        &self,
+        guest: &mut dyn Guest,
+        comm: &Comm,
+        other: u32,
+        tag: i32,
+        words: &[u64],
+    ) -> Result<Vec<u64>> {
+        let sent = self.start_telling(comm, other, tag, words)?;
+        let heard = self.hear(guest, comm, other, tag)?;
+        self.wait_started(guest, sent)?;
+        Ok(heard)
+    }
+
+    fn start_telling(&self, comm: &Comm, to: u32, tag: i32, words: &[u64]) -> Result<Started> {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let data = self.bytes(bytes)?;
         let mode = crate::p2p::Mode::Standard;
-        let sent = self.start_send(comm, Context::Collective, to, tag, data.view(), mode)?;
-        self.wait_started(guest, sent).map(|_| ())
+        self.start_send(comm, Context::Collective, to, tag, data.view(), mode)
     }
 
     /// Receives the words that rank `from` of `comm` tells, however many.

@@ -230,8 +230,7 @@ impl Rank {
         let mut remote = Vec::new();
         if comm.remote.is_some() {
             if comm.rank == 0 {
-                self.tell(guest, comm, 0, TAG, &table)?;
-                remote = self.hear(guest, comm, 0, TAG)?;
+                remote = self.trade(guest, comm, 0, TAG, &table)?;
             }
             remote = self.share(guest, local, &everyone, TAG, remote)?;
         }

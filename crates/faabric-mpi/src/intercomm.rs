@@ -121,8 +121,7 @@ impl Rank {
     ) -> Result<Vec<u64>> {
         let mut mine = vec![self.fresh_id()];
         mine.extend(group.members().iter().map(|&member| u64::from(member)));
-        self.tell(guest, peers, other, tag, &mine)?;
-        let theirs = self.hear(guest, peers, other, tag)?;
+        let theirs = self.trade(guest, peers, other, tag, &mine)?;
         let (&their_id, members) = theirs.split_first().ok_or_else(garbled)?;
         let mut words = vec![mine[0].max(their_id), self.fresh_id()];
         words.extend(members);
@@ -145,8 +144,7 @@ impl Rank {
         let mut words = Vec::new();
         if comm.rank == 0 {
             let mine = [u64::from(high), u64::from(self.world_rank), self.fresh_id()];
-            self.tell(guest, &comm, 0, TAG, &mine)?;
-            let theirs = self.hear(guest, &comm, 0, TAG)?;
+            let theirs = self.trade(guest, &comm, 0, TAG, &mine)?;
             let [their_high, their_rank, their_id] = theirs[..] else {
                 return Err(garbled());
             };
@@ -184,8 +182,7 @@ impl Rank {
         if comm.rank == 0 {
             let mut mine = vec![self.fresh_id()];
             mine.extend(group.members().iter().map(|&member| u64::from(member)));
-            self.tell(guest, comm, 0, TAG, &mine)?;
-            let theirs = self.hear(guest, comm, 0, TAG)?;
+            let theirs = self.trade(guest, comm, 0, TAG, &mine)?;
             let (&their_id, members) = theirs.split_first().ok_or_else(garbled)?;
             words = vec![mine[0].max(their_id), self.fresh_id()];
             words.extend(members);

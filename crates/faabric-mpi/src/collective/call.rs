@@ -10,7 +10,7 @@ pub(crate) const IN_PLACE: Addr = Addr(crate::abi::MPI_IN_PLACE as u64);
 /// One block a rank, at displacements of the caller's choice (the v-variants).
 ///
 /// Where MPI says that the arguments are not significant, the lists may be empty.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread<'a> {
     /// What the displacements count from.
     pub addr: Addr,
@@ -23,7 +23,7 @@ pub struct Spread<'a> {
 }
 
 /// One block a rank, each with a datatype of its own (the w-variants).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypedSpread<'a> {
     /// What the displacements count from.
     pub addr: Addr,

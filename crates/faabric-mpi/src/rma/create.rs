@@ -146,14 +146,11 @@ impl Rank {
         let regions = window.mine.regions.as_ref().ok_or_else(not_dynamic)?;
         let size = u64::try_from(size)
             .map_err(|_| Error::new(Class::SIZE, format!("size: {size} is negative")))?;
-        if size == 0 {
-            return Ok(());
-        }
         memory::check(base, size, self.memory.size())
             .map_err(|e| Error::new(Class::RMA_ATTACH, format!("base: {e}")))?;
         let mut regions = regions.lock();
-        let before = regions.range(..base.0 + size).next_back();
-        if before.is_some_and(|(_, &end)| end > base.0) {
+        let before = regions.ends.range(..base.0 + size).next_back();
+        if size > 0 && before.is_some_and(|(_, &end)| end > base.0) {
             return Err(Error::new(
                 Class::RMA_ATTACH,
                 format!(
@@ -168,7 +165,10 @@ impl Rank {
                 format!("{MOST_REGIONS} regions are attached, and there can be no more"),
             ));
         }
-        regions.insert(base.0, base.0 + size);
+        match size {
+            0 => *regions.empty.entry(base.0).or_default() += 1,
+            _ => drop(regions.ends.insert(base.0, base.0 + size)),
+        }
         Ok(())
     }
 
@@ -180,9 +180,9 @@ impl Rank {
     pub fn win_detach(&self, win: WinHandle, base: Addr) -> Result<()> {
         let window = self.active_win(win)?;
         let regions = window.mine.regions.as_ref().ok_or_else(not_dynamic)?;
-        match regions.lock().remove(&base.0) {
-            Some(_) => Ok(()),
-            None => Err(Error::new(
+        match regions.lock().detach(base.0) {
+            true => Ok(()),
+            false => Err(Error::new(
                 Class::BASE,
                 format!("base: nothing is attached at {:#x}", base.0),
             )),

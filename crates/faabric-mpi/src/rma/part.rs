@@ -85,8 +85,32 @@ impl Signals {
     }
 }
 
-/// Memory of a dynamic window: where each attached region ends, by its beginning.
-pub(crate) type Regions = BTreeMap<u64, u64>;
+/// Memory of a dynamic window.
+#[derive(Default)]
+pub(crate) struct Regions {
+    /// Where each attached region ends, by its beginning.
+    pub(crate) ends: BTreeMap<u64, u64>,
+    /// How many regions of no bytes are attached at an address: they are nobody's neighbours.
+    pub(crate) empty: BTreeMap<u64, u32>,
+}
+
+impl Regions {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len() + self.empty.len()
+    }
+
+    /// Forgets a region that begins at `base`; false when there is none.
+    pub(crate) fn detach(&mut self, base: u64) -> bool {
+        match self.empty.get_mut(&base) {
+            Some(1) => self.empty.remove(&base).is_some(),
+            Some(times) => {
+                *times -= 1;
+                true
+            }
+            None => self.ends.remove(&base).is_some(),
+        }
+    }
+}
 
 /// One rank's part of a window.
 pub(crate) struct Part {
@@ -167,7 +191,7 @@ fn attached(regions: &Regions, from: i128, end: i128) -> bool {
         return false;
     };
     loop {
-        match regions.range(..=at).next_back() {
+        match regions.ends.range(..=at).next_back() {
             Some((_, &region_end)) if i128::from(region_end) >= end => return true,
             Some((_, &region_end)) if region_end > at => at = region_end,
             _ => return false,
@@ -225,7 +249,8 @@ mod tests {
         let memory = Arc::new(HostBuffer::zeroed(1000));
         let part = Part::new(memory, 0, 0, Flavor::Dynamic);
         if let Some(regions) = &part.regions {
-            regions.lock().extend([(100, 120), (120, 150), (200, 210)]);
+            let all = [(100, 120), (120, 150), (200, 210)];
+            regions.lock().ends.extend(all);
         }
         let ok = |r: Run| part.check(&[r]).is_ok();
         assert!(ok(run(100, 50, 0, 1)), "over two regions that touch");

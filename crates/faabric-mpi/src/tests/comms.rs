@@ -293,6 +293,39 @@ fn intercommunicators_reach_the_other_group_and_merge() {
 }
 
 #[test]
+fn leaders_meet_though_neither_has_room_for_messages() {
+    run_both(2, |p| {
+        let peer = 1 - p.me;
+        let buffer = p.put(0, &[7; 1024]);
+        let mut requests: Vec<_> = (0..1100)
+            .map(|_| p.rank.isend(Standard, &buffer, to(peer, 1)).unwrap())
+            .collect();
+        let inter = p
+            .rank
+            .intercomm_create(
+                &mut p.guest,
+                CommHandle(abi::MPI_COMM_SELF),
+                0,
+                WORLD,
+                peer,
+                12,
+            )
+            .unwrap();
+        let split = p.rank.comm_split(&mut p.guest, inter, 0, 0).unwrap();
+        let merged = p
+            .rank
+            .intercomm_merge(&mut p.guest, split, p.me == 0)
+            .unwrap();
+        for request in &mut requests {
+            let received = p.rank.recv(&mut p.guest, &span(4096, 1024), from(peer, 1));
+            assert_eq!(received.unwrap().source, peer);
+            p.rank.wait(&mut p.guest, request).unwrap();
+        }
+        ring(p, merged, 2);
+    });
+}
+
+#[test]
 fn topologies_survive_dup_and_sub() {
     run_both(6, |p| {
         let cart = p

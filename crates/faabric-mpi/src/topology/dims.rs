@@ -11,7 +11,8 @@ use crate::error::{Class, Error, Result};
 ///
 /// # Errors
 /// `MPI_ERR_ARG` when `nodes` is not positive, `MPI_ERR_DIMS` when an entry is
-/// negative or the given ones do not divide `nodes`.
+/// negative or the given ones do not divide `nodes`. With none to fill in, the grid may have
+/// fewer places than `nodes`.
 pub fn dims_create(nodes: i32, dims: &mut [i32]) -> Result<()> {
     if nodes < 1 {
         return Err(Error::new(
@@ -31,7 +32,7 @@ pub fn dims_create(nodes: i32, dims: &mut [i32]) -> Result<()> {
     }
     let free = dims.iter().filter(|&&dim| dim == 0).count();
     let nodes = i64::from(nodes);
-    if nodes % fixed != 0 || free == 0 && nodes != fixed {
+    if nodes % fixed != 0 {
         return Err(Error::new(
             Class::DIMS,
             format!("the given dims multiply to {fixed}, which does not make a grid of {nodes}"),
@@ -264,7 +265,8 @@ mod tests {
         dims_create(1, &mut []).unwrap();
         let class = |nodes, dims: &mut [i32]| dims_create(nodes, dims).unwrap_err().class;
         assert_eq!(class(6, &mut [4, 0]), Class::DIMS);
-        assert_eq!(class(6, &mut [3, 1]), Class::DIMS);
+        assert_eq!(class(6, &mut [4, 1]), Class::DIMS);
+        dims_create(6, &mut [3, 1]).unwrap();
         assert_eq!(class(6, &mut [-1, 0]), Class::DIMS);
         assert_eq!(class(0, &mut [0]), Class::ARG);
         assert_eq!(class(6, &mut [i32::MAX; 9]), Class::DIMS);

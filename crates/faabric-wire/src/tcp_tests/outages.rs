@@ -405,6 +405,29 @@ fn no_more_is_kept_than_there_is_room_for() {
     at_b.wait("all packets", |events| events.len() == total);
 }
 
+/// Ranks that compute say nothing, however often the connection breaks meanwhile.
+#[test]
+fn breaks_in_a_long_silence_are_outages_of_their_own() {
+    let patience = Duration::from_secs(2);
+    let (ends, proxies, places) = apart(2, |config| config.reconnect_timeout = patience);
+    let (to_b, at_a) = join(&ends[0], &places);
+    let (_to_a, at_b) = join(&ends[1], &places);
+    send(&to_b, 4, b"before", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    for silence in [
+        patience * 3 / 5,
+        patience * 3 / 5,
+        patience * 6 / 5,
+        patience / 5,
+    ] {
+        proxies.iter().for_each(|proxy| proxy.cut_all(false));
+        thread::sleep(silence);
+    }
+    send(&to_b, 4, b"after", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 2);
+    assert_eq!(at_a.wait("nothing", |_| true), []);
+}
+
 #[test]
 fn a_worker_that_does_not_come_back_is_lost_with_both_names() {
     let patience = Duration::from_millis(200);

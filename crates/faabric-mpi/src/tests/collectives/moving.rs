@@ -269,6 +269,27 @@ fn alltoall_in_all_its_forms() {
                 recv: typed(RECV, &recvs),
             });
             check(p, "alltoallw");
+            // Both parts of one buffer.
+            let behind: Vec<i64> = displs
+                .iter()
+                .map(|d| d + (RECV - SEND) as i64 / 4)
+                .collect();
+            fill(p);
+            p.collective(&Collective::Alltoallv {
+                send: spread(SEND, &sends),
+                recv: Spread {
+                    displs: &behind,
+                    ..spread(SEND, &recvs)
+                },
+            });
+            check(p, "alltoallv within a buffer");
+            let ones = vec![1; n];
+            let same = Collective::Alltoallv {
+                send: spread(RECV, &ones),
+                recv: spread(RECV, &ones),
+            };
+            let refused = p.rank.collective(&mut p.guest, WORLD, &same).unwrap_err();
+            assert_eq!(refused.class, Class::BUFFER);
             // In place the lengths are symmetric.
             let both = counts(&|other| len(me.min(other), me.max(other)));
             (0..p.size).for_each(|to| {

@@ -105,6 +105,13 @@ fn only_attached_memory_of_a_dynamic_window_is_reached() {
         let inside = Addr(WINDOW + 60);
         assert_eq!(class(p.rank.win_attach(win, inside, 8)), Class::RMA_ATTACH);
         p.rank.win_attach(win, Addr(WINDOW + 64), 64).unwrap();
+        // No bytes are attached and detached like others, anywhere.
+        for _ in 0..2 {
+            p.rank.win_attach(win, inside, 0).unwrap();
+        }
+        for _ in 0..2 {
+            p.rank.win_detach(win, inside).unwrap();
+        }
         assert_eq!(class(p.rank.win_detach(win, inside)), Class::BASE);
         p.set_int(LOCAL, 70 + p.me);
         p.put(WINDOW + 128, &[0xee; 16]);
