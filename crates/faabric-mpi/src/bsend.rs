@@ -180,7 +180,7 @@ impl Rank {
         tag: i32,
         view: View<'_>,
     ) -> Result<Started> {
-        let len = view.check()?;
+        let len = view.check(&self.world)?;
         let needed = len + abi::MPI_BSEND_OVERHEAD as u64;
         let buffer = self.buffer_for(comm);
         buffer.reserve(needed, self.memory.size())?;

@@ -4,7 +4,7 @@ use crate::datatype::{self, Cursor, Datatype, Side};
 use crate::error::{Class, Error, Result};
 use crate::inbox::{self, Bytes};
 use crate::matching::Envelope;
-use crate::memory::{self, Addr, Memory};
+use crate::memory::{self, ADDRESSES, Addr, Memory};
 use crate::request::Outcome;
 use crate::world::World;
 use rustix::net::RecvFlags;
@@ -102,42 +102,52 @@ impl<'a> View<'a> {
 
     /// Where the data begins, if it is one stretch of bytes.
     fn start(&self) -> Option<Addr> {
-        self.addr.offset(self.datatype.run_offset()?)
+        let offset = self.datatype.run_offset()?;
+        Some(memory::place(&**self.memory, self.addr, offset))
     }
 
     /// Checks that all bytes lie in memory, and gives their number. After that no
     /// copy from or to this data can fail, because memory never shrinks.
-    pub(crate) fn check(&self) -> Result<u64> {
+    pub(crate) fn check(&self, world: &World) -> Result<u64> {
         // One stretch of bytes, all in memory: what nearly every message is.
         if let (Some(at), Some(len)) = (self.start(), self.len())
             && (len == 0 || memory::check(at, len, self.memory.size()).is_ok())
         {
             return Ok(len);
         }
-        self.check_layout()
+        self.check_layout(world)
     }
 
-    fn check_layout(&self) -> Result<u64> {
+    fn check_layout(&self, world: &World) -> Result<u64> {
         let count = i64::try_from(self.count).unwrap_or(i64::MAX);
         let len = self.datatype.bytes(count)?;
         if len == 0 {
             return Ok(0);
         }
         let (first, end) = self.datatype.span(self.count)?;
-        let origin = i128::from(self.addr.0);
-        let (first, end) = (origin + i128::from(first), origin + i128::from(end));
-        let size = self.memory.size();
-        if first < 0 || end > i128::from(size) {
-            return Err(Error::new(
-                Class::BUFFER,
-                format!(
-                    "buffer: {} elements at address {:#x} reach from {first:#x} to {end:#x}, \
-                     the memory has {size:#x} bytes",
-                    self.count, self.addr.0
-                ),
-            ));
+        let bytes = i128::from(end) - i128::from(first);
+        let (memory, size) = (&**self.memory, self.memory.size());
+        let at = memory::place(memory, self.addr, first).0;
+        let reach = i128::from(at) + bytes;
+        if reach <= i128::from(size) {
+            return Ok(len);
         }
-        Ok(len)
+        if reach > i128::from(ADDRESSES) {
+            // Of bytes at low and at high addresses, MPI_Aint puts the high ones first:
+            // where the first is and how far it is to the last does not say what is between.
+            let go_on = &mut || world.check();
+            self.datatype
+                .check_runs(memory, self.addr, self.count, go_on)?;
+            return Ok(len);
+        }
+        Err(Error::new(
+            Class::BUFFER,
+            format!(
+                "buffer: {} elements at address {:#x} reach from {at:#x} to {reach:#x}, \
+                 the memory has {size:#x} bytes",
+                self.count, self.addr.0
+            ),
+        ))
     }
 
     /// Reads all data into `out`, which has exactly as many bytes.

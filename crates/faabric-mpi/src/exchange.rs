@@ -112,7 +112,7 @@ impl Rank {
         (send, to): (View<'_>, Destination),
         (recv, from): (View<'_>, Origin),
     ) -> Result<Exchange> {
-        send.check()?;
+        send.check(&self.world)?;
         let dest = destination(comm, to.rank, to.tag)?;
         let received = match origin(comm, from.rank, from.tag)? {
             None => Started::Done(Outcome::PROC_NULL, None),

@@ -182,6 +182,26 @@ fn beyond(error: OutOfBounds) -> io::Error {
 /// of Wasm, which every system's pages divide.
 pub const SHARED_GRAIN: u64 = 64 << 10;
 
+/// How many addresses a guest has.
+pub(crate) const ADDRESSES: u64 = 1 << 32;
+
+/// The place `offset` bytes on from `addr` (or back), which need not be in the memory.
+///
+/// Guests' addresses wrap around, once: `MPI_Aint` has 32 bits and a sign, so it makes
+/// negative numbers of addresses from 2 GiB on, and distances are modulo 4 GiB. Only memory
+/// of the worker's own has places beyond.
+#[inline]
+pub(crate) fn place(memory: &dyn Memory, addr: Addr, offset: i64) -> Addr {
+    let at = addr.0.wrapping_add_signed(offset);
+    if at < ADDRESSES || at < memory.size() {
+        return Addr(at);
+    }
+    match at.wrapping_add(ADDRESSES) < 3 * ADDRESSES {
+        true => Addr(at % ADDRESSES),
+        false => Addr(at),
+    }
+}
+
 /// Checks that `len` bytes at `at` lie within `size` bytes.
 ///
 /// # Errors
@@ -354,6 +374,20 @@ mod tests {
             })
         );
         assert_eq!(memory.to_vec(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn addresses_wrap_around_once() {
+        let memory = HostBuffer::zeroed(64);
+        let wrapped = |addr, offset| place(&memory, Addr(addr), offset).0;
+        assert_eq!(wrapped(0, -16), 0xffff_fff0);
+        assert_eq!(wrapped(0x9000_0000, 0x7000_0010), 16);
+        assert_eq!(wrapped(0xffff_fff0, 0xffff_ffff), 0xffff_ffef);
+        assert_eq!(wrapped(16, 1 << 40), (1 << 40) + 16, "it is no address");
+        assert_eq!(
+            wrapped(16, -(1 << 40)),
+            (16 - (1_i64 << 40)).cast_unsigned()
+        );
     }
 
     #[test]

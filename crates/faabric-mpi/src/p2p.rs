@@ -105,7 +105,7 @@ impl Rank {
         mode: Mode,
     ) -> Result<Started> {
         let world = &*self.world;
-        let len = view.check()?;
+        let len = view.check(&self.world)?;
         let to = comm.peers().world_rank(to).ok_or_else(|| {
             Error::new(
                 Class::RANK,
@@ -173,7 +173,7 @@ impl Rank {
         tag: i32,
         view: View<'_>,
     ) -> Result<Started> {
-        let len = view.check()?;
+        let len = view.check(&self.world)?;
         let pattern = Pattern {
             space: comm.space(context),
             source: from,

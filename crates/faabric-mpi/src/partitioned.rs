@@ -250,7 +250,7 @@ impl Rank {
         let count = count.ok_or_else(|| Error::new(Class::COUNT, "count: it is too large"))?;
         let all = Buffer { count, ..*buffer };
         let view = self.view(&all, &datatype)?;
-        view.check()?;
+        view.check(&self.world)?;
         Ok((partitions.unsigned_abs(), Stream::new([view.to_data()])?))
     }
 

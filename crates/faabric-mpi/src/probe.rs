@@ -132,7 +132,7 @@ impl Rank {
         self.check_active("MPI_Mrecv")?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
-        view.check()?;
+        view.check(&self.world)?;
         if *handle == NO_PROC {
             *handle = NULL;
             let done = Started::Done(Outcome::PROC_NULL, None);

@@ -193,7 +193,7 @@ impl Rank {
         let comm = self.active_comm(to.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
-        view.check()?;
+        view.check(&self.world)?;
         let dest = destination(&comm, to.rank, to.tag)?;
         let comm = comm.into_owned();
         let data = view.to_data();
@@ -215,7 +215,7 @@ impl Rank {
         let comm = self.active_comm(from.comm)?;
         let datatype = self.committed(buffer.datatype)?;
         let view = self.view(buffer, &datatype)?;
-        view.check()?;
+        view.check(&self.world)?;
         let source = origin(&comm, from.rank, from.tag)?;
         let comm = comm.into_owned();
         let data = view.to_data();
@@ -251,7 +251,7 @@ impl Rank {
 
     /// A packed copy of a buffer, in memory of the worker.
     pub(crate) fn copy_of(&self, view: &View<'_>) -> Result<Data> {
-        let len = view.check()?;
+        let len = view.check(&self.world)?;
         let mut bytes = Scratch::unset(len, "a copy of the data")?;
         view.read(&mut bytes)?;
         let datatype = self

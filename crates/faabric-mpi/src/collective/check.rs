@@ -10,7 +10,7 @@ use crate::comm::Comm;
 use crate::datatype::Datatype;
 use crate::error::{Class, Error, Result};
 use crate::handle::TypeHandle;
-use crate::memory::Addr;
+use crate::memory::{self, Addr};
 use crate::p2p::Data;
 use crate::rank::{Buffer, Rank};
 use std::sync::Arc;
@@ -142,8 +142,8 @@ fn block(
     name: &str,
 ) -> Result<(Data, u64)> {
     let len = bytes(&datatype, count)?;
-    let addr = match offset.and_then(|offset| base.offset(offset)) {
-        Some(addr) => addr,
+    let addr = match offset {
+        Some(offset) => memory::place(&*rank.memory, base, offset),
         // A block without data may be anywhere.
         None if len == 0 => base,
         None => {

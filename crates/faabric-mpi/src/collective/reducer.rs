@@ -7,7 +7,7 @@ use crate::datatype::Datatype;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::{OpHandle, TypeHandle};
-use crate::memory::{Addr, Memory};
+use crate::memory::{self, Addr, Memory};
 use crate::op::{Builtin, Kernel, Op, UserOp};
 use crate::p2p::Data;
 use crate::rank::Rank;
@@ -113,7 +113,7 @@ impl Reducer {
         let invec = Addr(header.0 + 16);
         let inoutvec = Addr(invec.0 + vector);
         // The address of an element 0 whose data would begin at the vector's start.
-        let origin = |vector: Addr| vector.offset(-low).unwrap_or(vector);
+        let origin = |vector: Addr| memory::place(&*self.memory, vector, low.wrapping_neg());
 
         self.memory
             .write(header, &guest_count(count, user.large)?)?;
@@ -183,7 +183,7 @@ fn start(data: &Data) -> Result<Addr> {
     let run = data
         .datatype
         .run_offset()
-        .and_then(|run| data.addr.offset(run));
+        .map(|run| memory::place(&*data.memory, data.addr, run));
     run.ok_or_else(|| Error::new(Class::INTERN, "the operand of a reduction has gaps"))
 }
 

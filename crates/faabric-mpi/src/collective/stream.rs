@@ -14,7 +14,7 @@
 use super::schedule::{Place, Schedule};
 use crate::datatype::{Datatype, Primitive};
 use crate::error::Result;
-use crate::memory::{Addr, HostBuffer};
+use crate::memory::{self, Addr, HostBuffer};
 use crate::p2p::Data;
 use crate::scratch::Scratch;
 use std::sync::Arc;
@@ -97,10 +97,10 @@ impl Stream {
             return Some(data.clone());
         }
         if let Some(run) = datatype.run_offset() {
-            let addr = data.addr.offset(run)?.offset(i64::try_from(within).ok()?)?;
+            let offset = run.wrapping_add_unsigned(within);
             return Some(Data {
                 memory: Arc::clone(&data.memory),
-                addr,
+                addr: memory::place(&*data.memory, data.addr, offset),
                 count: len,
                 datatype: byte(),
             });
@@ -114,7 +114,7 @@ impl Stream {
             .checked_mul(datatype.extent())?;
         Some(Data {
             memory: Arc::clone(&data.memory),
-            addr: data.addr.offset(skip)?,
+            addr: memory::place(&*data.memory, data.addr, skip),
             count: len / size,
             datatype: Arc::clone(datatype),
         })

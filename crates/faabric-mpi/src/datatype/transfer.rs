@@ -14,7 +14,7 @@
 use super::Datatype;
 use super::layout::Window;
 use crate::error::{Error, Result};
-use crate::memory::{Addr, Memory, OutOfBounds};
+use crate::memory::{self, Addr, Memory, OutOfBounds, place};
 use std::sync::Arc;
 
 /// Bytes staged at a time where runs are too short to be copied one by one.
@@ -31,15 +31,6 @@ pub struct Segment {
     pub offset: i64,
     /// Bytes.
     pub len: u64,
-}
-
-/// The place `offset` from `addr`, if it can be one.
-fn place(memory: &dyn Memory, addr: Addr, offset: i64, len: u64) -> Result<Addr, OutOfBounds> {
-    addr.offset(offset).ok_or_else(|| OutOfBounds {
-        at: addr.0.wrapping_add_signed(offset),
-        len,
-        size: memory.size(),
-    })
 }
 
 impl Datatype {
@@ -92,6 +83,32 @@ impl Datatype {
         Ok(())
     }
 
+    /// Checks that each run of `count` elements at `addr` lies in `memory`; ends with the
+    /// error of `go_on`, which is asked now and then.
+    ///
+    /// # Errors
+    /// When one does not; those of `go_on`.
+    pub(crate) fn check_runs(
+        &self,
+        memory: &dyn Memory,
+        addr: Addr,
+        count: u64,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
+        let mut often = Often { go_on, left: OFTEN };
+        let size = memory.size();
+        let all = Window {
+            skip: 0,
+            take: u64::MAX,
+        };
+        self.visit(count, all, |offset, len| {
+            often.run()?;
+            memory::check(place(memory, addr, offset), len, size)?;
+            Ok::<(), Stop>(())
+        })?;
+        Ok(())
+    }
+
     fn read(
         &self,
         memory: &dyn Memory,
@@ -104,7 +121,7 @@ impl Datatype {
         self.visit(count, window, |offset, len| {
             let (piece, left) = std::mem::take(&mut rest).split_at_mut(len as usize);
             rest = left;
-            memory.read(place(memory, addr, offset, len)?, piece)
+            memory.read(place(memory, addr, offset), piece)
         })
     }
 
@@ -120,7 +137,7 @@ impl Datatype {
         self.visit(count, window, |offset, len| {
             let (piece, left) = rest.split_at(len as usize);
             rest = left;
-            memory.write(place(memory, addr, offset, len)?, piece)
+            memory.write(place(memory, addr, offset), piece)
         })
     }
 
@@ -248,7 +265,7 @@ impl Cursor {
             _ if window.take == 0 => {}
             Some(offset) => {
                 let at = offset.wrapping_add_unsigned(self.position);
-                memory.read(place(memory, addr, at, window.take)?, out)?;
+                memory.read(place(memory, addr, at), out)?;
             }
             None => self.datatype.read(memory, addr, self.count, window, out)?,
         }
@@ -270,7 +287,7 @@ impl Cursor {
             _ if window.take == 0 => {}
             Some(offset) => {
                 let at = offset.wrapping_add_unsigned(self.position);
-                memory.write(place(memory, addr, at, window.take)?, data)?;
+                memory.write(place(memory, addr, at), data)?;
             }
             None => self
                 .datatype
@@ -301,7 +318,7 @@ pub struct Side<'a> {
     pub datatype: &'a Arc<Datatype>,
 }
 
-/// Asks now and then whether to go on: types that overlap themselves make a copy within a
+/// Asks now and then whether to go on: types that overlap themselves make a walk within a
 /// small memory as long as they like.
 struct Often<'a> {
     go_on: &'a mut dyn FnMut() -> Result<()>,
@@ -312,7 +329,7 @@ struct Often<'a> {
 /// Runs between two times of asking, which takes no time beside them.
 const OFTEN: u32 = 4096;
 
-/// Why a copy has stopped: small, because what gives it does so for each run.
+/// Why a walk has stopped: small, because what gives it does so for each run.
 enum Stop {
     Bounds(OutOfBounds),
     Ended(Box<Error>),
@@ -366,25 +383,23 @@ pub fn copy(from: Side<'_>, to: Side<'_>, go_on: &mut dyn FnMut() -> Result<()>)
     match (from.datatype.run_offset(), to.datatype.run_offset()) {
         _ if len == 0 => {}
         (Some(a), Some(b)) => {
-            let (a, b) = (from.place(a, len)?, to.place(b, len)?);
+            let (a, b) = (from.place(a), to.place(b));
             from.memory.copy_to(a, len, to.memory, b)?;
         }
         (Some(run), None) if !to.datatype.has_short_runs() => {
-            let mut at = from.place(run, len)?;
+            let mut at = from.place(run);
             to.datatype.visit(to.count, window, |offset, n| {
                 often.run()?;
-                from.memory
-                    .copy_to(at, n, to.memory, to.place(offset, n)?)?;
+                from.memory.copy_to(at, n, to.memory, to.place(offset))?;
                 at.0 += n;
                 Ok::<(), Stop>(())
             })?;
         }
         (None, Some(run)) if !from.datatype.has_short_runs() => {
-            let mut at = to.place(run, len)?;
+            let mut at = to.place(run);
             from.datatype.visit(from.count, window, |offset, n| {
                 often.run()?;
-                from.memory
-                    .copy_to(from.place(offset, n)?, n, to.memory, at)?;
+                from.memory.copy_to(from.place(offset), n, to.memory, at)?;
                 at.0 += n;
                 Ok::<(), Stop>(())
             })?;
@@ -398,8 +413,8 @@ pub fn copy(from: Side<'_>, to: Side<'_>, go_on: &mut dyn FnMut() -> Result<()>)
 }
 
 impl Side<'_> {
-    fn place(&self, offset: i64, len: u64) -> Result<Addr, OutOfBounds> {
-        place(self.memory, self.addr, offset, len)
+    fn place(&self, offset: i64) -> Addr {
+        place(self.memory, self.addr, offset)
     }
 }
 
@@ -422,7 +437,7 @@ fn copy_runs(
         }
         often.run()?;
         let n = source.len.min(target.len).min(len);
-        let (a, b) = (from.place(source.offset, n)?, to.place(target.offset, n)?);
+        let (a, b) = (from.place(source.offset), to.place(target.offset));
         from.memory.copy_to(a, n, to.memory, b)?;
         source.advance(n);
         target.advance(n);

@@ -197,7 +197,7 @@ impl Rank {
         }
         let datatype = self.committed(buffer.datatype)?;
         let data = self.view(buffer, &datatype)?;
-        let bytes = data.check()?;
+        let bytes = data.check(&self.world)?;
         let view = file.view();
         let len = if view.representation.is_native() {
             bytes

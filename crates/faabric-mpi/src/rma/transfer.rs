@@ -173,7 +173,7 @@ impl Rank {
             self.committed(target.datatype)?,
         );
         let from = self.view(origin, &types.0)?;
-        let len = from.check()?;
+        let len = from.check(&self.world)?;
         let place = Place::new(&window, rank, target, &types.1)?;
         fits(len, place.len, "target")?;
         self.access(guest, &window, rank, passive)?;
@@ -223,7 +223,7 @@ impl Rank {
             self.committed(target.datatype)?,
         );
         let into = self.view(origin, &types.0)?;
-        let room = into.check()?;
+        let room = into.check(&self.world)?;
         let place = Place::new(&window, rank, target, &types.1)?;
         fits(place.len, room, "origin")?;
         self.access(guest, &window, rank, completion.is_some())?;
@@ -372,7 +372,7 @@ impl Rank {
             datatype: target.datatype,
         };
         let into = self.view(&into, &datatype)?;
-        into.check()?;
+        into.check(&self.world)?;
         self.access(guest, &window, rank, false)?;
         let run = [Run {
             offset: place.base,
@@ -432,7 +432,7 @@ impl Rank {
             _ => Some(self.view(origin, &origin_type)?),
         };
         let len = match &from {
-            Some(from) => from.check()?,
+            Some(from) => from.check(&self.world)?,
             None => place.len,
         };
         fits(len, place.len, "target")?;
@@ -442,7 +442,7 @@ impl Rank {
             Some((buffer, completion)) => {
                 result_type = self.committed(buffer.datatype)?;
                 let into = self.view(buffer, &result_type)?;
-                fits(len, into.check()?, "result")?;
+                fits(len, into.check(&self.world)?, "result")?;
                 Some(Wanted { into, completion })
             }
         };

@@ -2,6 +2,7 @@
 //! whole engine without Wasm and without a network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod addresses;
 mod collectives;
 mod comms;
 mod credit;
@@ -169,6 +170,8 @@ pub(crate) struct Cluster {
     everyone: Arc<RwLock<Vec<u32>>>,
     /// What each worker's ranks see as files.
     pub(crate) files: Vec<Arc<dyn Files>>,
+    /// Bytes of memory of each rank.
+    pub(crate) memory: usize,
     fabric: Arc<InProcess>,
 }
 
@@ -213,6 +216,7 @@ impl Cluster {
             of_rank: of_rank.to_vec(),
             everyone,
             files: Vec::new(),
+            memory: MEMORY,
             fabric,
         }
     }
@@ -224,7 +228,7 @@ impl Cluster {
                 let (program, world) = (&program, self.worlds[worker as usize].clone());
                 let files = self.files.get(worker as usize).cloned();
                 scope.spawn(move || {
-                    let memory = Arc::new(HostBuffer::zeroed(MEMORY));
+                    let memory = Arc::new(HostBuffer::zeroed(self.memory));
                     let mut rank = Rank::new(world.clone(), id::Rank(me as u32), memory).unwrap();
                     if let Some(files) = files {
                         rank = rank.with_files(files);

@@ -8,7 +8,7 @@ use crate::collective::call::IN_PLACE;
 use crate::collective::check;
 use crate::error::Result;
 use crate::guest::Guest;
-use crate::memory::Addr;
+use crate::memory::{self, Addr};
 use crate::rank::Buffer;
 
 impl Caller<'_> {
@@ -43,7 +43,7 @@ impl Caller<'_> {
             .count
             .checked_mul(extent)
             .and_then(|block| block.checked_mul(rank.into()));
-        skip.and_then(|skip| all.addr.offset(skip))
+        skip.map(|skip| memory::place(&*self.rank.memory, all.addr, skip))
             .ok_or_else(|| check::overflow("the buffer"))
     }
 

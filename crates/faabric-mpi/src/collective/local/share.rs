@@ -58,7 +58,7 @@ impl Flat {
         let start = data
             .datatype
             .run_offset()
-            .and_then(|run| data.addr.offset(run));
+            .map(|run| memory::place(&*data.memory, data.addr, run));
         if let Some(addr) = start {
             if len > 0 {
                 memory::check(addr, len, data.memory.size())?;
