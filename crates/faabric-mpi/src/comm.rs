@@ -3,9 +3,10 @@
 use crate::abi;
 use crate::attribute::Attributes;
 use crate::bsend::SendBuffer;
+use crate::errhandler::is_errhandler;
 use crate::error::On;
 use crate::group::Group;
-use crate::handle::{CommHandle, Handle, WinHandle};
+use crate::handle::{CommHandle, ErrhandlerHandle, Handle, WinHandle};
 use crate::info::Info;
 use crate::partitioned::Channels;
 use crate::topology::Topology;
@@ -45,7 +46,8 @@ pub(crate) struct Comm {
     /// A Cartesian or graph topology, when one was attached.
     pub(crate) topology: Option<Arc<Topology>>,
     /// The guest's handle, for what must name it without being asked about it; the
-    /// window's, for the communicator that a window has of its own.
+    /// window's, for the communicator that a window has of its own; the error handler's,
+    /// once it is freed.
     pub(crate) handle: AtomicU32,
     /// What the program may change later.
     pub(crate) settings: Mutex<Settings>,
@@ -117,9 +119,10 @@ impl Comm {
     /// Whose error handler gets the errors of its operations.
     pub(crate) fn on(&self) -> On {
         let raw = self.handle.load(Ordering::Relaxed);
-        match WinHandle::is_of(raw) {
-            true => On::Win(WinHandle(raw)),
-            false => On::Comm(CommHandle(raw)),
+        match ErrhandlerHandle(raw) {
+            handler if is_errhandler(handler) => On::Handler(handler),
+            _ if WinHandle::is_of(raw) => On::Win(WinHandle(raw)),
+            _ => On::Comm(CommHandle(raw)),
         }
     }
 

@@ -313,7 +313,7 @@ impl Rank {
         self.buffer_detach(guest, Attachable::Comm(*comm))?;
         let freed = self.comms.lock().remove(*comm);
         let freed = freed.ok_or_else(|| unknown(Class::COMM, "comm", *comm, abi::MPI_COMM_NULL))?;
-        self.release_errhandler(ErrhandlerHandle(freed.settings.lock().errhandler));
+        self.orphan(freed);
         *comm = NULL;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Error handlers, and the classes, codes and strings of errors (MPI 4.1, chapter 9).
 
 use crate::abi;
+use crate::comm::Comm;
 use crate::error::{Class, Error, On, Result};
 use crate::guest::{Guest, GuestFn};
 use crate::handle::{CommHandle, ErrhandlerHandle, Handle};
@@ -8,12 +9,14 @@ use crate::memory::Addr;
 use crate::rank::{Rank, unknown};
 use crate::tool::Code;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// An error handler that the program made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Errhandler {
     function: GuestFn,
-    /// The guest's handles and the communicators that use it.
+    /// The guest's handles and the communicators that use it, freed ones with requests too.
     references: u32,
 }
 
@@ -32,6 +35,19 @@ fn is_predefined(handle: ErrhandlerHandle) -> bool {
         handle.raw(),
         abi::MPI_ERRORS_ARE_FATAL | abi::MPI_ERRORS_RETURN | abi::MPI_ERRORS_ABORT
     )
+}
+
+/// Whether this is no handle of another kind.
+pub(crate) fn is_errhandler(handle: ErrhandlerHandle) -> bool {
+    ErrhandlerHandle::is_of(handle.raw()) || is_predefined(handle)
+}
+
+/// The error handler of a freed communicator, whose requests may still fail.
+#[derive(Debug)]
+pub(crate) struct Orphaned {
+    handler: ErrhandlerHandle,
+    /// Gone once no operation is left.
+    comm: Weak<Comm>,
 }
 
 impl Rank {
@@ -102,6 +118,28 @@ impl Rank {
                 handlers.remove(handler);
             }
         }
+    }
+
+    /// Keeps the error handler of a freed communicator for the operations that are left on
+    /// it. Handlers that no operation needs any more are looked for here only: a request is
+    /// gone before the handler is called with its error.
+    pub(crate) fn orphan(&self, freed: Arc<Comm>) {
+        let handler = ErrhandlerHandle(freed.settings.lock().errhandler);
+        freed.handle.store(handler.raw(), Ordering::Relaxed);
+        if is_predefined(handler) {
+            return;
+        }
+        let comm = Arc::downgrade(&freed);
+        drop(freed);
+        let mut orphaned = self.orphaned.lock();
+        orphaned.push(Orphaned { handler, comm });
+        orphaned.retain(|orphaned| {
+            let is_needed = orphaned.comm.strong_count() > 0;
+            if !is_needed {
+                self.release_errhandler(orphaned.handler);
+            }
+            is_needed
+        });
     }
 
     /// What a failed call does: runs the error handler of the object that the error is

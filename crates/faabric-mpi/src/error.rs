@@ -131,7 +131,7 @@ pub enum On {
     File(FileHandle),
     /// That of a session.
     Session(SessionHandle),
-    /// This one, which no object has yet.
+    /// This one, of an object that is not made yet or freed already.
     Handler(ErrhandlerHandle),
 }
 

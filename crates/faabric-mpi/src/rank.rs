@@ -10,7 +10,7 @@ use crate::bsend::SendBuffer;
 use crate::comm::Comm;
 use crate::data::View;
 use crate::datatype::{Constructor, Counts, Datatype, Primitive};
-use crate::errhandler::{Errhandler, ErrorCodes};
+use crate::errhandler::{Errhandler, ErrorCodes, Orphaned};
 use crate::error::{Class, Error, Result};
 use crate::group::Group;
 use crate::handle::{
@@ -72,6 +72,7 @@ pub struct Rank {
     pub(crate) requests: Mutex<Table<RequestHandle, Request>>,
     pub(crate) messages: Mutex<Table<MessageHandle, Matched>>,
     pub(crate) errhandlers: Mutex<Table<ErrhandlerHandle, Errhandler>>,
+    pub(crate) orphaned: Mutex<Vec<Orphaned>>,
     pub(crate) error_codes: Mutex<ErrorCodes>,
     pub(crate) infos: Mutex<Table<InfoHandle, Info>>,
     pub(crate) windows: Mutex<Table<WinHandle, Arc<Window>>>,
@@ -156,6 +157,7 @@ impl Rank {
             requests: Mutex::default(),
             messages: Mutex::default(),
             errhandlers: Mutex::default(),
+            orphaned: Mutex::default(),
             error_codes: Mutex::default(),
             infos: Mutex::default(),
             windows: Mutex::default(),

@@ -181,7 +181,7 @@ impl Completion {
 /// A request of the guest (MPI 4.1, section 3.7).
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// Whose error handler its errors go to; it lives until the request is freed.
+    /// Whose error handler its errors go to, freed or not; it lives until the request is freed.
     pub(crate) comm: Arc<Comm>,
     /// What is under way; nothing for an inactive persistent request.
     pub(crate) started: Option<Started>,

@@ -607,3 +607,55 @@ fn info_objects_keep_their_order() {
         assert_eq!(p.rank.info_get_nkeys(info).unwrap_err().class, Class::INFO);
     });
 }
+
+/// `MPI_Comm_free` lets operations under way end normally (MPI 4.1, section 7.4.3).
+#[test]
+fn requests_keep_the_error_handler_of_a_freed_communicator() {
+    run(1, |p| {
+        let called = Arc::new(Mutex::new(Vec::new()));
+        let (log, memory) = (called.clone(), p.rank.memory().clone());
+        let function = move |args: &[u32]| {
+            let mut words = [0; 8];
+            memory.read(Addr(u64::from(args[0])), &mut words).unwrap();
+            log.lock().push(u64::from_le_bytes(words));
+            None
+        };
+        p.guest.functions.insert(8, Box::new(function));
+        let mut fail = |handler, early: bool| {
+            let mut dup = p.rank.comm_dup(&mut p.guest, WORLD).unwrap();
+            p.rank.comm_set_errhandler(dup, handler).unwrap();
+            p.rank.errhandler_free(handler).unwrap();
+            let (to, from) = on(dup, 0, 0);
+            let send = || p.rank.isend(Standard, &span(0, 20), to).unwrap();
+            let receive = || p.rank.irecv(&span(100, 10), from).unwrap();
+            let (mut sent, mut received) = match early {
+                true => (send(), receive()),
+                false => {
+                    let received = receive();
+                    (send(), received)
+                }
+            };
+            p.rank.comm_free(&mut p.guest, &mut dup).unwrap();
+            p.rank.wait(&mut p.guest, &mut sent).unwrap();
+            let error = p.rank.wait(&mut p.guest, &mut received).unwrap_err();
+            assert_eq!(error.on, Some(handler.into()));
+            let code = p.rank.raise(&mut p.guest, WORLD, error).unwrap();
+            assert_eq!(code, Class::TRUNCATE.0);
+        };
+        for early in [true, false] {
+            fail(ErrhandlerHandle(abi::MPI_ERRORS_RETURN), early);
+            assert!(called.lock().is_empty());
+        }
+        for early in [true, false] {
+            let handler = p.rank.comm_create_errhandler(GuestFn(8)).unwrap();
+            fail(handler, early);
+            let null = u64::from(abi::MPI_COMM_NULL);
+            let expected = null | (Class::TRUNCATE.0 as u64) << 32;
+            assert_eq!(std::mem::take(&mut *called.lock()), [expected]);
+            assert!(
+                p.rank.errhandlers.lock().len() == 1,
+                "only the last is kept"
+            );
+        }
+    });
+}
