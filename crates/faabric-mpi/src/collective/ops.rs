@@ -96,7 +96,7 @@ impl Rank {
         };
         let (operand, acc) = (typed(data.send), typed(data.recv));
         if datatype.run_offset().is_some() {
-            return reducer.reduce(guest, &acc, &operand, Order::OperandFirst);
+            return reducer.reduce(self, guest, &acc, &operand, Order::OperandFirst);
         }
         let (from, to) = (Stream::new([operand])?, Stream::new([acc])?);
         let (operand, acc) = (from.pack()?, to.pack()?);
@@ -106,6 +106,7 @@ impl Rank {
                 .ok_or_else(|| check::overflow("inbuf"))
         };
         reducer.reduce(
+            self,
             guest,
             &whole(Arc::clone(&acc))?,
             &whole(operand)?,

@@ -7,7 +7,7 @@ use crate::datatype::Datatype;
 use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::{OpHandle, TypeHandle};
-use crate::memory::{self, Addr, Memory};
+use crate::memory::{self, Addr};
 use crate::op::{Builtin, Kernel, Op, UserOp};
 use crate::p2p::Data;
 use crate::rank::Rank;
@@ -20,10 +20,8 @@ const PIECE: usize = 4096;
 pub(crate) struct Reducer {
     how: How,
     datatype: Arc<Datatype>,
-    /// What the guest calls the datatype: its functions get it by pointer.
+    /// What the guest called the datatype, which it may have freed since.
     handle: TypeHandle,
-    /// The caller's memory, where the guest's functions work.
-    memory: Arc<dyn Memory>,
 }
 
 enum How {
@@ -60,7 +58,6 @@ impl Reducer {
             how,
             datatype: Arc::clone(datatype),
             handle,
-            memory: Arc::clone(&rank.memory),
         })
     }
 
@@ -75,6 +72,7 @@ impl Reducer {
     /// each one run of bytes.
     pub(super) fn reduce(
         &self,
+        rank: &Rank,
         guest: &mut dyn Guest,
         acc: &Data,
         operand: &Data,
@@ -82,7 +80,7 @@ impl Reducer {
     ) -> Result<()> {
         match &self.how {
             How::Kernel(kernel, unit) => compute(*kernel, *unit, acc, operand),
-            How::User(user) => self.call(guest, user, acc, operand, order),
+            How::User(user) => self.call(rank, guest, user, acc, operand, order),
         }
     }
 
@@ -94,6 +92,7 @@ impl Reducer {
     /// and calls it: `inoutvec = invec op inoutvec`.
     fn call(
         &self,
+        rank: &Rank,
         guest: &mut dyn Guest,
         user: &UserOp,
         acc: &Data,
@@ -113,14 +112,12 @@ impl Reducer {
         let invec = Addr(header.0 + 16);
         let inoutvec = Addr(invec.0 + vector);
         // The address of an element 0 whose data would begin at the vector's start.
-        let origin = |vector: Addr| memory::place(&*self.memory, vector, low.wrapping_neg());
+        let origin = |vector: Addr| memory::place(&*rank.memory, vector, low.wrapping_neg());
 
-        self.memory
+        rank.memory
             .write(header, &guest_count(count, user.large)?)?;
-        self.memory
-            .write(Addr(header.0 + 8), &self.handle.0.to_le_bytes())?;
-        self.lay_out(left, origin(invec), count)?;
-        self.lay_out(right, origin(inoutvec), count)?;
+        self.lay_out(rank, left, origin(invec), count)?;
+        self.lay_out(rank, right, origin(inoutvec), count)?;
         let word = |addr: Addr| addr.0 as u32;
         let args = [
             word(origin(invec)),
@@ -128,19 +125,38 @@ impl Reducer {
             word(header),
             word(header) + 8,
         ];
-        guest.call(user.function, &args)?;
+        self.with_handle(rank, |handle| {
+            rank.memory
+                .write(Addr(header.0 + 8), &handle.0.to_le_bytes())?;
+            guest.call(user.function, &args)?;
+            Ok(())
+        })?;
 
         let mut packed = scratch(bytes)?;
         self.datatype
-            .pack(&*self.memory, origin(inoutvec), count, &mut packed)?;
+            .pack(&*rank.memory, origin(inoutvec), count, &mut packed)?;
         acc.memory.write(start(acc)?, &packed)?;
         Ok(())
     }
 
-    fn lay_out(&self, from: &Data, to: Addr, count: u64) -> Result<()> {
+    /// Lends a function a handle of the datatype. It is the guest's own as long as that
+    /// names it, because functions compare it with the handles they know, and else one for
+    /// this call: a reduction under way outlives the guest's (MPI 4.1, section 5.1.9).
+    fn with_handle(&self, rank: &Rank, f: impl FnOnce(TypeHandle) -> Result<()>) -> Result<()> {
+        let own = rank.datatype(self.handle);
+        if own.is_ok_and(|own| Arc::ptr_eq(&own, &self.datatype)) {
+            return f(self.handle);
+        }
+        let lent = Rank::name(&rank.types, Arc::clone(&self.datatype))?;
+        let done = f(lent);
+        rank.types.lock().remove(lent);
+        done
+    }
+
+    fn lay_out(&self, rank: &Rank, from: &Data, to: Addr, count: u64) -> Result<()> {
         let mut packed = scratch(len(from))?;
         from.memory.read(start(from)?, &mut packed)?;
-        self.datatype.unpack(&*self.memory, to, count, &packed)
+        self.datatype.unpack(&*rank.memory, to, count, &packed)
     }
 }
 

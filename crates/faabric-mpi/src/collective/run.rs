@@ -213,7 +213,7 @@ impl Run {
                     acc,
                     operand,
                     order,
-                } => self.reduce(guest, acc, operand, order)?,
+                } => self.reduce(rank, guest, acc, operand, order)?,
             }
         }
         self.round += 1;
@@ -223,15 +223,20 @@ impl Run {
 
     fn reduce(
         &self,
+        rank: &Rank,
         guest: &mut dyn Guest,
         acc: Slice,
         operand: Slice,
         order: Order,
     ) -> Result<()> {
         match &self.plan.reducer {
-            Some(reducer) => {
-                reducer.reduce(guest, &self.locate(acc)?, &self.locate(operand)?, order)
-            }
+            Some(reducer) => reducer.reduce(
+                rank,
+                guest,
+                &self.locate(acc)?,
+                &self.locate(operand)?,
+                order,
+            ),
             None => Ok(()),
         }
     }

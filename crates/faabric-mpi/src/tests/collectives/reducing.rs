@@ -187,3 +187,95 @@ fn a_function_of_the_guest_combines_in_rank_order() {
         });
     }
 }
+
+/// A guest whose only function asks about the datatype it is given.
+struct Asking<'a> {
+    rank: &'a Rank,
+    given: Vec<(TypeHandle, u64)>,
+}
+
+impl Guest for Asking<'_> {
+    fn call(&mut self, _: GuestFn, args: &[u32]) -> Result<Option<u32>, Trap> {
+        let mut handle = [0; 4];
+        self.rank
+            .memory()
+            .read(Addr(args[3].into()), &mut handle)
+            .unwrap();
+        let handle = TypeHandle(u32::from_le_bytes(handle));
+        let size = self.rank.type_of(handle).unwrap().size();
+        self.given.push((handle, size));
+        Ok(None)
+    }
+
+    fn call_with(&mut self, _: GuestFn, _: &[Argument]) -> Result<Option<u32>, Trap> {
+        Err(Trap("it has one function".into()))
+    }
+
+    fn scratch(&mut self, len: u64) -> Result<Addr> {
+        TestGuest::default().scratch(len)
+    }
+}
+
+#[test]
+fn a_function_gets_the_datatype_also_when_it_was_freed() {
+    run_both(2, |p| {
+        let rank = &p.rank;
+        let mut guest = Asking {
+            rank,
+            given: Vec::new(),
+        };
+        let contiguous = |ints| {
+            let int = Datatype::predefined(abi::MPI_INT).unwrap();
+            let made = Datatype::contiguous(ints, &int).unwrap();
+            made.commit();
+            Rank::name(&rank.types, made).unwrap()
+        };
+        let op = UserOp {
+            function: GuestFn(7),
+            commutative: true,
+            large: false,
+        };
+        let op = rank.op_create(op).unwrap();
+        let freed = contiguous(4);
+        let reduction = Reduction {
+            send: Addr(SEND),
+            recv: Addr(RECV),
+            count: 3,
+            datatype: freed,
+            op,
+        };
+        let allreduce = Collective::Allreduce(reduction);
+        let mut again = rank.collective_init(WORLD, &allreduce).unwrap();
+        rank.start(&mut guest, again).unwrap();
+        rank.wait(&mut guest, &mut again).unwrap();
+        rank.collective(&mut guest, WORLD, &allreduce).unwrap();
+        assert_eq!(guest.given.len(), 2);
+        assert!(
+            guest.given.drain(..).all(|given| given == (freed, 16)),
+            "it gets the handle that the call got"
+        );
+
+        // Rank 1 takes part when rank 0 has freed its type and used its slot again.
+        if p.me == 1 {
+            rank.recv(&mut guest, &span(0, 1), from(0, 1)).unwrap();
+        }
+        let mut once = rank
+            .collective_start(&mut guest, WORLD, &allreduce)
+            .unwrap();
+        rank.type_free(&mut guest, &mut { freed }).unwrap();
+        let mut other = contiguous(5);
+        if p.me == 0 {
+            let mode = crate::send::SendMode::Standard;
+            rank.send(&mut guest, mode, &span(0, 1), to(1, 1)).unwrap();
+        }
+        rank.wait(&mut guest, &mut once).unwrap();
+        rank.start(&mut guest, again).unwrap();
+        rank.wait(&mut guest, &mut again).unwrap();
+        assert_eq!(guest.given.len(), 2);
+        assert!(guest.given.iter().all(|&(_, size)| size == 16));
+        assert!(rank.type_of(guest.given[1].0).is_err(), "it was lent only");
+        rank.request_free(&mut guest, &mut again).unwrap();
+        rank.type_free(&mut guest, &mut other).unwrap();
+        assert!(rank.types.lock().is_empty());
+    });
+}
