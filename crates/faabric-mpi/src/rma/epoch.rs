@@ -204,6 +204,15 @@ impl Epoch {
         Ok(())
     }
 
+    /// Whether it has the lock of another target than this, or takes all.
+    pub(crate) fn holds_besides(&self, target: u32) -> bool {
+        match &self.access {
+            Access::Locked(targets) => targets.keys().any(|&other| other != target),
+            Access::LockedAll { .. } => true,
+            _ => false,
+        }
+    }
+
     /// `MPI_Win_lock_all`; locks are taken as they are needed.
     pub(crate) fn lock_all(&mut self, unchecked: bool) -> Result<()> {
         self.vacant()?;

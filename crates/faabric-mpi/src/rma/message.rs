@@ -15,6 +15,7 @@
 //! ```
 //! All headers have the same fields, little-endian; a field without a use is 0.
 
+use super::locks::Ask;
 use super::part::Signal;
 use crate::datatype::Primitive;
 use crate::op::Builtin;
@@ -52,11 +53,7 @@ pub(crate) enum Message {
     /// An operation failed. Payload: the text.
     Refused { window: u64, reply: u64, class: i32 },
     /// Asks for the lock.
-    Lock {
-        window: u64,
-        reply: u64,
-        exclusive: bool,
-    },
+    Lock { window: u64, reply: u64, ask: Ask },
     /// Gives it back; `reply` is 0 when nobody waits for an answer.
     Unlock {
         window: u64,
@@ -171,10 +168,10 @@ impl Message {
             Message::Lock {
                 window,
                 reply,
-                exclusive,
+                ask: Ask { exclusive, holds },
             } => Fields {
                 kind: LOCK,
-                arg: exclusive.into(),
+                arg: u32::from(exclusive) | u32::from(holds) << 1,
                 window,
                 reply,
                 ..base
@@ -224,7 +221,7 @@ impl Message {
         };
         let op = || Builtin::from_number(bytes[1]);
         let primitive = || Primitive::from_handle(word(4));
-        let exclusive = arg == 1;
+        let exclusive = arg & 1 == 1;
         let message = match bytes[0] {
             PUT => apply(Action::Put),
             GET => apply(Action::Get),
@@ -247,7 +244,10 @@ impl Message {
             LOCK => Message::Lock {
                 window,
                 reply,
-                exclusive,
+                ask: Ask {
+                    exclusive,
+                    holds: arg & 2 == 2,
+                },
             },
             UNLOCK => Message::Unlock {
                 window,
@@ -290,7 +290,7 @@ pub(crate) mod tests {
             of.prop_map(|(op, primitive)| Action::Fetch { op, primitive }),
         ];
         let two = (any::<u64>(), any::<u64>());
-        let lock = (any::<u64>(), any::<u64>(), any::<bool>());
+        let ask = any::<(bool, bool)>().prop_map(|(exclusive, holds)| Ask { exclusive, holds });
         let signal = prop_oneof![Just(Signal::Post), Just(Signal::Complete)];
         prop_oneof![
             (two, action, any::<u32>(), any::<u64>()).prop_map(
@@ -309,15 +309,13 @@ pub(crate) mod tests {
                 reply,
                 class
             }),
-            lock.prop_map(|(window, reply, exclusive)| Message::Lock {
-                window,
-                reply,
-                exclusive
-            }),
-            lock.prop_map(|(window, reply, exclusive)| Message::Unlock {
-                window,
-                reply,
-                exclusive
+            (two, ask).prop_map(|((window, reply), ask)| Message::Lock { window, reply, ask }),
+            (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(window, reply, exclusive)| {
+                Message::Unlock {
+                    window,
+                    reply,
+                    exclusive,
+                }
             }),
             two.prop_map(|(window, reply)| Message::Flush { window, reply }),
             (any::<u64>(), signal).prop_map(|(window, signal)| Message::Signal { window, signal }),

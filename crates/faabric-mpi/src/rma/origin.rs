@@ -1,5 +1,6 @@
 //! What an origin does to reach targets, on its worker or on others.
 
+use super::locks::Ask;
 use super::message::{Action, Message};
 use super::part::{Part, Signal, Waiter};
 use super::replies::{Expected, Fetch};
@@ -132,11 +133,16 @@ impl Rank {
         exclusive: bool,
     ) -> Result<()> {
         let peer = &window.peers[target as usize];
+        let ask = Ask {
+            exclusive,
+            holds: window.epoch.lock().holds_besides(target),
+        };
         let completion = match &peer.part {
             Some(part) => {
                 let completion = Arc::new(Completion::new(self.world_rank));
                 let waiter = || Waiter::Here(completion.clone());
-                if part.locks.lock().request(exclusive, waiter) {
+                let mut locks = part.locks.lock();
+                if locks.request(self.world_rank, ask, waiter) {
                     return Ok(());
                 }
                 completion
@@ -146,7 +152,7 @@ impl Rank {
                 let message = Message::Lock {
                     window: window.id(),
                     reply,
-                    exclusive,
+                    ask,
                 };
                 self.tell_peer(peer, message, &[])?;
                 completion
@@ -165,7 +171,8 @@ impl Rank {
     ) -> Result<Option<Arc<Completion>>> {
         let peer = &window.peers[target as usize];
         if let Some(part) = &peer.part {
-            self.world.release(self.world_rank, part, exclusive);
+            let me = self.world_rank;
+            self.world.release(me, part, (me, exclusive));
             return Ok(None);
         }
         let changed = window.pending.take_changed(target);
@@ -250,10 +257,10 @@ impl World {
         self.dispatch(id::Rank(to), &packet, payload, caller)
     }
 
-    /// Gives a part's lock back, and lets those who get it now go on. `me` is a rank of
-    /// this worker.
-    pub(crate) fn release(&self, me: u32, part: &Part, exclusive: bool) {
-        let granted = part.locks.lock().release(exclusive);
+    /// Gives back what a world rank has of a part's lock, exclusively or not, and lets those
+    /// who get it now go on. `me` is a rank of this worker.
+    pub(crate) fn release(&self, me: u32, part: &Part, (holder, exclusive): (u32, bool)) {
+        let granted = part.locks.lock().release(holder, exclusive);
         for waiter in granted {
             match waiter {
                 Waiter::Here(completion) => {

@@ -63,15 +63,11 @@ impl World {
                 let error = Error::new(Class(class), String::from_utf8_lossy(payload));
                 self.fail(to, window, reply, error);
             }
-            Message::Lock {
-                window,
-                reply,
-                exclusive,
-            } => match part(window) {
+            Message::Lock { window, reply, ask } => match part(window) {
                 None => self.refuse_access(to, from, (window, reply), &unknown()),
                 Some(part) => {
                     let waiter = || Waiter::There { from, reply };
-                    let granted = part.locks.lock().request(exclusive, waiter);
+                    let granted = part.locks.lock().request(from.0, ask, waiter);
                     if granted {
                         self.answer(to, from, Message::Done { reply }, &[]);
                     }
@@ -84,7 +80,7 @@ impl World {
             } => {
                 // A window may be freed before the last unlock comes, which nobody waits for.
                 if let Some(part) = part(window) {
-                    self.release(to, &part, exclusive);
+                    self.release(to, &part, (from.0, exclusive));
                 }
                 if reply != 0 {
                     self.answer(to, from, Message::Done { reply }, &[]);

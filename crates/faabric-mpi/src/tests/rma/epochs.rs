@@ -214,3 +214,51 @@ fn a_wait_for_a_lock_ends_with_the_job() {
         });
     }
 }
+
+#[test]
+fn who_shares_a_lock_may_wait_for_another_that_shares_it_later() {
+    for of_rank in [[0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 1, 2]] {
+        for all in [true, false] {
+            let locked = std::sync::OnceLock::new();
+            run_on(&of_rank, |p| {
+                let win = p.window(64, 4);
+                let token = span(LOCAL + 8, 1);
+                let mode = crate::send::SendMode::Standard;
+                if p.me == 2 {
+                    // Rank 1 has the lock.
+                    p.rank.recv(&mut p.guest, &token, from(1, 5)).unwrap();
+                    let part = p.rank.win(win).unwrap().mine.clone();
+                    assert!(locked.set(part).is_ok());
+                    p.lock(true, 2, win);
+                    p.unlock(2, win);
+                } else {
+                    if p.me == 0 {
+                        let waits = || locked.get().is_some_and(|p| p.locks.lock().has_waiting());
+                        while !waits() {
+                            std::thread::yield_now();
+                        }
+                    }
+                    match all {
+                        true => p.rank.win_lock_all(&mut p.guest, 0, win).unwrap(),
+                        false => p.lock(false, 2, win),
+                    }
+                    let target = at(win, 2, p.me.into(), 1, INT);
+                    p.rank.get(&mut p.guest, &ints(LOCAL, 1), &target).unwrap();
+                    p.rank.win_flush(&mut p.guest, 2, win).unwrap();
+                    if p.me == 1 {
+                        p.rank.send(&mut p.guest, mode, &token, to(2, 5)).unwrap();
+                        p.rank.recv(&mut p.guest, &token, from(0, 5)).unwrap();
+                    } else {
+                        p.rank.send(&mut p.guest, mode, &token, to(1, 5)).unwrap();
+                    }
+                    match all {
+                        true => p.rank.win_unlock_all(&mut p.guest, win).unwrap(),
+                        false => p.unlock(2, win),
+                    }
+                }
+                p.barrier();
+                p.free_window(win);
+            });
+        }
+    }
+}
