@@ -450,7 +450,8 @@ impl Rank {
         }
     }
 
-    /// `MPI_Request_free` (MPI 4.1, section 3.7.3): what is under way goes on.
+    /// `MPI_Request_free` (MPI 4.1, section 3.7.3): what is under way goes on. A generalized
+    /// request keeps its handle for `MPI_Grequest_complete`, and nothing else.
     ///
     /// # Errors
     /// `MPI_ERR_REQUEST` for what is no request.
@@ -458,9 +459,18 @@ impl Rank {
         if self.free_begun_complete(request)?.is_some() {
             return Ok(());
         }
-        let freed = self.requests.lock().remove(*request);
+        let mut requests = self.requests.lock();
+        let freed = requests.take(*request);
         let freed = freed.ok_or_else(|| not_a_request(*request))?;
-        *request = NULL;
+        let handle = std::mem::replace(request, NULL);
+        if let Kind::Generalized(of) = &freed.kind
+            && !of.is_complete()
+        {
+            self.freed.lock().insert(handle, of.clone());
+            return Ok(());
+        }
+        requests.recycle(handle);
+        drop(requests);
         if let Kind::Generalized(of) = &freed.kind {
             return of.release(guest);
         }

@@ -52,24 +52,31 @@ impl Rank {
         )
     }
 
-    /// `MPI_Grequest_complete`.
+    /// `MPI_Grequest_complete`. Of a request that was freed it is the end.
     ///
     /// # Errors
-    /// `MPI_ERR_REQUEST` for what is no generalized request under way.
-    pub fn grequest_complete(&self, request: RequestHandle) -> Result<()> {
-        let requests = self.requests.lock();
-        let completion = match requests.get(request).map(|found| &found.kind) {
-            Some(Kind::Generalized(of)) if !of.completion.is_complete() => of.completion.clone(),
-            _ => {
-                return Err(Error::new(
-                    Class::REQUEST,
-                    "request: it is not a generalized request under way",
-                ));
-            }
+    /// `MPI_ERR_REQUEST` for what is no generalized request under way; what the program's
+    /// function to free it returned.
+    pub fn grequest_complete(&self, guest: &mut dyn Guest, request: RequestHandle) -> Result<()> {
+        let mut requests = self.requests.lock();
+        if let Some(Kind::Generalized(of)) = requests.get(request).map(|found| &found.kind)
+            && !of.completion.is_complete()
+        {
+            // Under the lock, so that MPI_Request_free comes before or after.
+            of.completion.end(Outcome::EMPTY, None);
+            drop(requests);
+            self.wake();
+            return Ok(());
+        }
+        let Some(of) = self.freed.lock().remove(&request) else {
+            return Err(Error::new(
+                Class::REQUEST,
+                "request: it is not a generalized request under way",
+            ));
         };
+        requests.recycle(request);
         drop(requests);
-        self.world.finish(&completion, Outcome::EMPTY, None);
-        Ok(())
+        of.release(guest)
     }
 }
 
@@ -95,6 +102,10 @@ impl Generalized {
             cancelled: status.cancelled,
             nth: Nth::NONE,
         })
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.completion.is_complete()
     }
 
     /// The request has been waited for: its status, and then its end.

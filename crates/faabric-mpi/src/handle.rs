@@ -178,12 +178,25 @@ impl<H: Handle, T> Table<H, T> {
 
     /// Takes the object out; its handle is stale from now on.
     pub fn remove(&mut self, handle: H) -> Option<T> {
-        let index = self.index(handle)?;
-        let slot = &mut self.slots[index];
-        let value = slot.value.take()?;
-        slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
-        self.free.push(index as u32);
+        let value = self.take(handle)?;
+        self.recycle(handle);
         Some(value)
+    }
+
+    /// Takes the object out; its handle names nothing, and is not given to another before
+    /// [`Table::recycle`].
+    pub(crate) fn take(&mut self, handle: H) -> Option<T> {
+        let index = self.index(handle)?;
+        self.slots[index].value.take()
+    }
+
+    /// Ends the use of a handle whose object was taken out.
+    pub(crate) fn recycle(&mut self, handle: H) {
+        if let Some(index) = self.index(handle) {
+            let slot = &mut self.slots[index];
+            slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
+            self.free.push(index as u32);
+        }
     }
 
     /// All objects with their handles.
@@ -194,7 +207,7 @@ impl<H: Handle, T> Table<H, T> {
         })
     }
 
-    /// How many objects there are.
+    /// How many handles are in use.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
@@ -232,5 +245,23 @@ mod tests {
         }
         assert_eq!(comms.iter().collect::<Vec<_>>(), [(b, &"b")]);
         assert_eq!(comms.len(), 1);
+    }
+
+    #[test]
+    fn the_handle_of_what_was_taken_out_is_kept() {
+        let mut requests = Table::<RequestHandle, &str>::new();
+        let a = requests.insert("a").unwrap();
+        assert_eq!(requests.take(a), Some("a"));
+        assert_eq!(requests.get(a), None);
+        assert_eq!(requests.remove(a), None);
+        for _ in 0..2 * GENERATION_MASK {
+            let b = requests.insert("b").unwrap();
+            assert_ne!(a, b);
+            requests.remove(b);
+        }
+        requests.recycle(a);
+        let c = requests.insert("c").unwrap();
+        assert_eq!(c.raw() & INDEX_MASK, a.raw() & INDEX_MASK);
+        assert_ne!(a, c);
     }
 }

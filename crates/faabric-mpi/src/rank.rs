@@ -12,6 +12,7 @@ use crate::data::View;
 use crate::datatype::{Constructor, Counts, Datatype, Primitive};
 use crate::errhandler::{Errhandler, ErrorCodes, Orphaned};
 use crate::error::{Class, Error, Result};
+use crate::generalized::Generalized;
 use crate::group::Group;
 use crate::handle::{
     CommHandle, ErrhandlerHandle, GroupHandle, Handle, InfoHandle, MessageHandle, RequestHandle,
@@ -32,6 +33,7 @@ use crate::tuning::Tuned;
 use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, OnceLock};
 
@@ -70,6 +72,9 @@ pub struct Rank {
     pub(crate) comms: Mutex<Table<CommHandle, Arc<Comm>>>,
     pub(crate) groups: Mutex<Table<GroupHandle, Arc<Group>>>,
     pub(crate) requests: Mutex<Table<RequestHandle, Request>>,
+    /// Generalized requests that were freed before they were complete. Locked after
+    /// `requests`, where their handles are kept for `MPI_Grequest_complete`.
+    pub(crate) freed: Mutex<BTreeMap<RequestHandle, Arc<Generalized>>>,
     pub(crate) messages: Mutex<Table<MessageHandle, Matched>>,
     pub(crate) errhandlers: Mutex<Table<ErrhandlerHandle, Errhandler>>,
     pub(crate) orphaned: Mutex<Vec<Orphaned>>,
@@ -155,6 +160,7 @@ impl Rank {
             comms: Mutex::default(),
             groups: Mutex::default(),
             requests: Mutex::default(),
+            freed: Mutex::default(),
             messages: Mutex::default(),
             errhandlers: Mutex::default(),
             orphaned: Mutex::default(),

@@ -376,39 +376,93 @@ fn a_matched_message_is_received_by_its_probe_alone() {
     });
 }
 
+type Calls = Arc<parking_lot::Mutex<Vec<(&'static str, u32)>>>;
+
+/// Functions of a generalized request, and which of them were called.
+fn callbacks(p: &mut Process) -> (Callbacks, Calls) {
+    let calls = Calls::default();
+    for (function, name) in [(10, "query"), (11, "free"), (12, "cancel")] {
+        let calls = calls.clone();
+        let memory = p.rank.memory().clone();
+        p.guest.functions.insert(
+            function,
+            Box::new(move |args| {
+                calls.lock().push((name, args[0]));
+                if name == "query" {
+                    memory
+                        .write(Addr(u64::from(args[1])), &77i32.to_le_bytes())
+                        .unwrap();
+                }
+                Some(0)
+            }),
+        );
+    }
+    let callbacks = Callbacks {
+        query: GuestFn(10),
+        free: GuestFn(11),
+        cancel: GuestFn(12),
+        state: 5,
+    };
+    (callbacks, calls)
+}
+
 #[test]
 fn a_generalized_request_asks_the_program_for_its_status() {
     run(1, |p| {
-        let calls = Arc::new(parking_lot::Mutex::new(Vec::new()));
-        for (function, name) in [(10, "query"), (11, "free"), (12, "cancel")] {
-            let calls = calls.clone();
-            let memory = p.rank.memory().clone();
-            p.guest.functions.insert(
-                function,
-                Box::new(move |args| {
-                    calls.lock().push((name, args[0]));
-                    if name == "query" {
-                        memory
-                            .write(Addr(u64::from(args[1])), &77i32.to_le_bytes())
-                            .unwrap();
-                    }
-                    Some(0)
-                }),
-            );
-        }
-        let (query, free, cancel) = (GuestFn(10), GuestFn(11), GuestFn(12));
-        let callbacks = Callbacks {
-            query,
-            free,
-            cancel,
-            state: 5,
-        };
+        let (callbacks, calls) = callbacks(p);
         let mut request = p.rank.grequest_start(callbacks).unwrap();
         assert_eq!(p.rank.test(&mut p.guest, &mut request).unwrap(), None);
         p.rank.cancel(&mut p.guest, request).unwrap();
-        p.rank.grequest_complete(request).unwrap();
+        p.rank.grequest_complete(&mut p.guest, request).unwrap();
         assert_eq!(p.rank.wait(&mut p.guest, &mut request).unwrap().source, 77);
         assert_eq!(*calls.lock(), [("cancel", 5), ("query", 5), ("free", 5)]);
+    });
+}
+
+#[test]
+fn a_generalized_request_ends_when_it_is_both_freed_and_complete() {
+    run(1, |p| {
+        let (callbacks, calls) = callbacks(p);
+        let (rank, guest) = (&p.rank, &mut p.guest);
+        let request = rank.grequest_start(callbacks).unwrap();
+        rank.grequest_complete(guest, request).unwrap();
+        assert_eq!(*calls.lock(), []);
+        rank.request_free(guest, &mut { request }).unwrap();
+        assert_eq!(*calls.lock(), [("free", 5)]);
+        calls.lock().clear();
+
+        let request = rank.grequest_start(callbacks).unwrap();
+        let mut variable = request;
+        rank.request_free(guest, &mut variable).unwrap();
+        assert_eq!((variable, &calls.lock()[..]), (NULL, &[][..]));
+        // Its handle is good for one thing only, and nobody else's.
+        let class = |error: Error| error.class;
+        let mut stale = [request];
+        let stale = &mut stale;
+        assert_eq!(
+            [
+                rank.wait(guest, &mut stale[0]).map_err(class).err(),
+                rank.test(guest, &mut stale[0]).map_err(class).err(),
+                rank.waitany(guest, stale).map_err(class).err(),
+                rank.request_get_status(guest, request).map_err(class).err(),
+                rank.cancel(guest, request).map_err(class).err(),
+                rank.start(guest, request).map_err(class).err(),
+                rank.request_free(guest, &mut stale[0]).map_err(class).err(),
+            ],
+            [Some(Class::REQUEST); 7]
+        );
+        for _ in 0..300 {
+            let mut other = rank.grequest_start(callbacks).unwrap();
+            assert_ne!(other, request);
+            rank.grequest_complete(guest, other).unwrap();
+            rank.wait(guest, &mut other).unwrap();
+        }
+        calls.lock().clear();
+        rank.grequest_complete(guest, request).unwrap();
+        assert_eq!(*calls.lock(), [("free", 5)]);
+        let again = rank.grequest_complete(guest, request);
+        assert_eq!(again.unwrap_err().class, Class::REQUEST);
+        assert!(rank.freed.lock().is_empty() && rank.requests.lock().is_empty());
     });
 }
 

@@ -310,8 +310,8 @@ fn grequest_start(
 }
 
 fn grequest_complete(env: Env<'_>, request: u32) -> Code {
-    call(env, "MPI_Grequest_complete", NO_COMM, |rank, _| {
-        rank.grequest_complete(RequestHandle(request))
+    call(env, "MPI_Grequest_complete", NO_COMM, |rank, guest| {
+        rank.grequest_complete(guest, RequestHandle(request))
     })
 }
 
