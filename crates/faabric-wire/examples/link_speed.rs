@@ -79,6 +79,7 @@ fn place(endpoint: &Endpoint, worker: &str, rank: u32) -> Place {
     Place {
         worker: worker.to_owned(),
         address,
+        incarnation: 0,
         ranks: vec![Rank(rank)],
     }
 }

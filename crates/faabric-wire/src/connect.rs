@@ -11,7 +11,7 @@ use crate::jobs::Jobs;
 use crate::link::{Link, Phase};
 use crate::reader::Inbound;
 use crate::socket::Socket;
-use crate::tcp::{CONGESTION, Config};
+use crate::tcp::{CONGESTION, Config, Place};
 use crate::tls::Tls;
 use crate::writer::Connection;
 use parking_lot::Mutex;
@@ -52,8 +52,11 @@ impl Shared {
         Self {
             tls,
             jobs: Jobs::new(config.hold, config.hold_time),
+            incarnation: match config.incarnation {
+                0 => RandomState::new().hash_one(std::process::id()),
+                given => given,
+            },
             config,
-            incarnation: RandomState::new().hash_one(std::process::id()),
             last_link: AtomicU64::new(0),
             links: Mutex::default(),
             greetings: AtomicUsize::new(0),
@@ -82,6 +85,19 @@ impl Shared {
         drop(links);
         this.start(&link, Some(address.to_owned()));
         link
+    }
+
+    /// Gives up a broken link to an earlier process of a worker's name, before a job that is
+    /// to run on the present one would be told that it is lost.
+    pub(crate) fn retire(&self, place: &Place) {
+        let Some(link) = self.find(&place.worker) else {
+            return;
+        };
+        let peer = link.standing().and_then(|standing| standing.peer);
+        let is_other = peer.is_some_and(|peer| peer.incarnation != place.incarnation);
+        if place.incarnation != 0 && is_other && matches!(link.phase(), Phase::Down(_)) {
+            link.fail("the worker was restarted".to_owned());
+        }
     }
 
     fn new_link(&self, peer: &str, dialler: Dialler, identity: Option<Peer>) -> Arc<Link> {

@@ -36,6 +36,8 @@ pub const CONGESTION: &str = "cubic";
 pub struct Config {
     /// This worker's name, unique in its cluster, at most 256 bytes.
     pub worker: String,
+    /// Which process of that name this is; 0 to have a number drawn.
+    pub incarnation: u64,
     /// Connections of workers of another cluster are refused.
     pub cluster: String,
     /// Where to listen, `host:port`; port 0 is any free one.
@@ -68,6 +70,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             worker: String::new(),
+            incarnation: 0,
             cluster: "faabric".to_owned(),
             listen: "127.0.0.1:0".to_owned(),
             queue: 4 << 20,
@@ -121,6 +124,8 @@ pub struct Place {
     pub worker: String,
     /// `host:port` of its data plane.
     pub address: String,
+    /// Its [`Config::incarnation`]; 0 where that is not known.
+    pub incarnation: u64,
     /// The ranks it runs.
     pub ranks: Vec<Rank>,
 }
@@ -180,6 +185,7 @@ impl Endpoint {
         let mut peers = Vec::new();
         let mut by_rank = HashMap::new();
         for place in places.iter().filter(|place| place.worker != *own) {
+            self.shared.retire(place);
             by_rank.extend(place.ranks.iter().map(|&rank| (rank, peers.len())));
             let (worker, address) = (place.worker.clone(), place.address.clone());
             peers.push(Peer::new(worker, address));
@@ -294,6 +300,7 @@ impl JobLinks {
         let others = || places.iter().filter(|place| place.worker != *own);
         let mut later = self.later.write();
         for place in others() {
+            self.shared.retire(place);
             let is = |peer: &&Arc<Peer>| peer.worker == place.worker;
             let known = self.peers.iter().chain(later.values()).find(is).cloned();
             let peer =

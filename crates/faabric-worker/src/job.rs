@@ -418,6 +418,7 @@ fn places(start: &StartRanks) -> Vec<Place> {
     let place = |location: &RankLocation| Place {
         worker: location.worker.clone(),
         address: location.data_address.clone(),
+        incarnation: location.incarnation,
         ranks: location.ranks.iter().copied().map(Rank).collect(),
     };
     start.world.iter().map(place).collect()

@@ -76,8 +76,10 @@ impl Worker {
     pub async fn start(config: Config) -> Result<Self, Error> {
         faabric_host::ignore_stray_interrupts();
         let name = config.worker_name();
+        let incarnation = RandomState::new().hash_one(&name).max(1);
         let endpoint = Endpoint::listen(tcp::Config {
             worker: name.clone(),
+            incarnation,
             cluster: config.cluster.clone(),
             listen: config.listen.clone(),
             reconnect_timeout: Duration::from_millis(config.reconnect_ms),
@@ -89,7 +91,7 @@ impl Worker {
         let outbox = Arc::new(Outbox::new());
         let shared = Arc::new(Shared {
             data_address: config.data_address(endpoint.local_address())?,
-            incarnation: RandomState::new().hash_one(&name).max(1),
+            incarnation,
             roots: Roots::new(&config.file_roots)?,
             endpoint,
             outputs: Outputs::start(Arc::clone(&outbox)).map_err(Error::Thread)?,

@@ -366,6 +366,7 @@ async fn losing_another_worker_ends_the_job_and_names_both() {
         worker: "b".to_owned(),
         data_address: b.local_address().to_string(),
         ranks: vec![2],
+        incarnation: 0,
     });
     session
         .start_part(1, spec(&planner.put(&endless()), 3), vec![0, 1], world)
@@ -375,6 +376,7 @@ async fn losing_another_worker_ends_the_job_and_names_both() {
     let place = Place {
         worker: "a".to_owned(),
         address: worker.handle.data_address().to_owned(),
+        incarnation: 0,
         ranks: vec![Rank(0)],
     };
     let other = b.job(JobId(9), &[place]);

@@ -108,16 +108,20 @@ pub(super) fn place(
 }
 
 impl Engine {
-    fn start(&mut self, now: Timestamp, id: JobId, policy: &str, placement: Placement) {
-        let workers = &self.state.workers;
-        let share = |(worker, ranks): (WorkerName, Vec<_>)| Share {
-            data_address: workers
-                .get(&worker)
-                .map_or_else(String::new, |w| w.data_address.clone()),
+    /// These ranks on this worker, and where that is.
+    pub(super) fn share(&self, worker: WorkerName, ranks: Vec<Rank>) -> Share {
+        let known = self.state.workers.get(&worker);
+        Share {
+            data_address: known.map_or_else(String::new, |known| known.data_address.clone()),
+            incarnation: known.map_or(0, |known| known.incarnation),
             worker,
             ranks,
-        };
-        let placement: Arc<[Share]> = placement.into_iter().map(share).collect();
+        }
+    }
+
+    fn start(&mut self, now: Timestamp, id: JobId, policy: &str, placement: Placement) {
+        let shares = placement.into_iter();
+        let placement: Arc<[Share]> = shares.map(|(w, ranks)| self.share(w, ranks)).collect();
         self.record(Fact::JobPlaced {
             at: now,
             job: id,

@@ -153,13 +153,9 @@ impl Engine {
             why,
             hopeless: false,
         })?;
-        let workers = &self.state.workers;
-        let share = |(worker, ranks): (WorkerName, Vec<Rank>)| Share {
-            data_address: workers
-                .get(&worker)
-                .map_or_else(String::new, |w| w.data_address.clone()),
-            worker,
-            ranks: ranks.iter().map(|rank| Rank(first + rank.0)).collect(),
+        let share = |(worker, ranks): (WorkerName, Vec<Rank>)| {
+            let ranks = ranks.iter().map(|rank| Rank(first + rank.0));
+            self.share(worker, ranks.collect())
         };
         Ok((Arc::new(family), placement.into_iter().map(share).collect()))
     }

@@ -169,6 +169,9 @@ pub struct Share {
     pub worker: WorkerName,
     /// Where the others reach it.
     pub data_address: String,
+    /// Which process of that name it is; 0 in logs of planners that did not note it.
+    #[serde(default)]
+    pub incarnation: u64,
     /// Which ranks, sorted.
     pub ranks: Vec<Rank>,
 }

@@ -60,6 +60,7 @@ pub(super) fn start_ranks(
     let location = |share: &Share| proto::RankLocation {
         worker: share.worker.to_string(),
         data_address: share.data_address.clone(),
+        incarnation: share.incarnation,
         ranks: numbers(&share.ranks),
     };
     proto::StartRanks {

@@ -31,6 +31,7 @@ fn a_worker_that_cannot_be_reached_is_lost_after_the_time_out() {
     let place = Place {
         worker: "b".to_owned(),
         address: address.clone(),
+        incarnation: 0,
         ranks: vec![Rank(1)],
     };
     let (to_b, at_a) = join(&a, &[place]);
@@ -118,6 +119,7 @@ fn a_peer_that_breaks_the_protocol_loses_its_link() {
     let place = Place {
         worker: "a".to_owned(),
         address: "-".to_owned(),
+        incarnation: 0,
         ranks: vec![Rank(0)],
     };
     let frame = Frame {
@@ -186,6 +188,7 @@ fn a_second_connection_is_busy_and_a_restarted_worker_is_let_in() {
     let place = Place {
         worker: "a".to_owned(),
         address: "-".to_owned(),
+        incarnation: 0,
         ranks: vec![Rank(0)],
     };
     let (_links, at_b) = join(&b, &[place]);

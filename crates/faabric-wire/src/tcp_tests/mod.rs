@@ -216,6 +216,7 @@ fn places(endpoints: &[&Endpoint]) -> Vec<Place> {
     let place = |(index, endpoint): (usize, &&Endpoint)| Place {
         worker: endpoint.shared.config.worker.clone(),
         address: endpoint.local_address().to_string(),
+        incarnation: endpoint.shared.incarnation,
         ranks: (index as u32 * 4..index as u32 * 4 + 4).map(Rank).collect(),
     };
     endpoints.iter().enumerate().map(place).collect()

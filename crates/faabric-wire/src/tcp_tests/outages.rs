@@ -497,6 +497,45 @@ fn a_job_that_starts_after_a_loss_does_not_depend_on_the_lost_link() {
     }
 }
 
+/// The broken connection is to the worker's earlier process, and no job's any more.
+#[test]
+fn a_job_that_starts_after_a_restart_does_not_depend_on_the_broken_link() {
+    let ([a, b], proxies, before) = apart(1, |_| ());
+    let (to_b, _at_a) = join(&a, &before);
+    let (to_a, at_b) = join(&b, &before);
+    send(&to_b, 4, b"hello", b"").unwrap();
+    at_b.wait("packet", |events| events.len() == 1);
+    to_b.end();
+    to_a.end();
+    proxies.iter().for_each(|proxy| proxy.cut_all(true));
+    let deadline = clock::now() + PATIENCE;
+    while a.is_connected("b") {
+        assert!(clock::now() < deadline, "a does not notice");
+        thread::yield_now();
+    }
+    drop(b);
+    let restarted = endpoint("b");
+    let mut now = places(&[&a, &restarted]);
+    for (place, before) in now.iter_mut().zip(&before) {
+        place.address.clone_from(&before.address);
+    }
+    let later = [&a, &restarted].map(|end| {
+        let links = end.job(JobId(8), &now);
+        let recorder = Arc::<Recorder>::default();
+        links.attach(Arc::new(Ear(Arc::clone(&recorder))));
+        (links, recorder)
+    });
+    for (proxy, end) in proxies.iter().zip([&a, &restarted]) {
+        proxy.open_to(end.local_address());
+    }
+    send(&later[0].0, 4, b"to b", b"").unwrap();
+    send(&later[1].0, 0, b"to a", b"").unwrap();
+    for (_, recorder) in &later {
+        let events = recorder.wait("packet", |events| !events.is_empty());
+        assert!(matches!(events[..], [Event::Packet { .. }]), "{events:?}");
+    }
+}
+
 #[test]
 fn a_worker_restarted_while_the_connection_is_down_is_another() {
     let (ends, proxies, places) = apart(1, |_| ());

@@ -240,6 +240,7 @@ impl Session {
             worker,
             data_address,
             ranks,
+            incarnation: self.hello.incarnation,
         }
     }
 
