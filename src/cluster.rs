@@ -22,6 +22,9 @@ pub(crate) const DEFAULT_PLANNER: &str = "http://127.0.0.1:7411";
 /// How long a first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a silent planner is asked whether it is there, and how long it has to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
 /// How long the workers of an embedded cluster may take to join before a job is submitted.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,10 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
         })?
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
+        // A planner that is frozen, or whose machine is gone, says nothing.
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
         .connect()
         .await
         .with_context(|| {

@@ -16,6 +16,7 @@ use faabric_wire::proto::{
 };
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -311,7 +312,7 @@ struct Follower {
     profile: Option<Profile>,
     json: bool,
     stdin: Option<Stdin>,
-    /// The signal that had the job cancelled.
+    /// The signal that has the job cancelled.
     interrupted: Option<EndSignal>,
     /// When to leave a job that was cancelled and does not end.
     give_up: Option<tokio::time::Instant>,
@@ -370,7 +371,8 @@ impl Follower {
                         );
                     }
                     tracing::info!("lost the planner ({}), trying again", status.message());
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    let pause = tokio::time::sleep(Duration::from_millis(200));
+                    self.unless_interrupted(&mut signals, pause).await?;
                 }
             }
         }
@@ -391,17 +393,34 @@ impl Follower {
             .send(first)
             .await
             .context("the channel is new and has room")?;
-        let mut events = match self.client.attach(ReceiverStream::new(outbound)).await {
+        let mut client = self.client.clone();
+        let attached = client.attach(ReceiverStream::new(outbound));
+        let mut events = match self.unless_interrupted(signals, attached).await? {
             Ok(reply) => reply.into_inner(),
             Err(status) => return Ok(Pause::ConnectionLost(status)),
         };
+        // On this connection: what was said on the last one may not have arrived.
+        let mut told = false;
         loop {
+            if let Some(signal) = self.interrupted
+                && !std::mem::replace(&mut told, true)
+            {
+                let cancel = self.cancel(format!("interrupted by {}", signal.name()));
+                self.unless_interrupted(signals, cancel).await?;
+            }
             tokio::select! {
                 event = events.message() => match event {
                     Ok(Some(event)) => {
                         *lost_since = None;
-                        if let Some(end) = self.take(event)? {
-                            return Ok(Pause::Finished(end));
+                        match self.take(event) {
+                            Ok(None) => {}
+                            Ok(Some(end)) => return Ok(Pause::Finished(end)),
+                            Err(error) => {
+                                // Nobody sees what the job still does.
+                                let cancel = self.cancel("its output cannot be written".to_owned());
+                                let _ = tokio::time::timeout(CANCEL_FOR, cancel).await;
+                                return Err(error);
+                            }
                         }
                     }
                     Ok(None) => return Ok(Pause::ConnectionLost(tonic::Status::unavailable("the planner hung up"))),
@@ -412,17 +431,47 @@ impl Follower {
                         self.stdin = None;
                     }
                 }
-                signal = signals.next() => {
-                    if self.give_up.is_some() {
-                        bail!("interrupted again; job {} is being cancelled", self.job);
-                    }
-                    self.give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
-                    self.interrupted = Some(signal);
-                    self.cancel(signal).await;
-                }
-                () = at(self.give_up) => bail!("job {} did not end within {} s of being cancelled", self.job, CANCEL_FOR.as_secs()),
+                signal = signals.next() => self.interrupt(signal)?,
+                () = at(self.give_up) => return Err(self.too_late()),
             }
         }
+    }
+
+    /// Waits for `what`, as long as signals allow: after the first one the job is cancelled as
+    /// soon as the planner can be told, and has its time to end; the second one ends the wait.
+    async fn unless_interrupted<T>(
+        &mut self,
+        signals: &mut Signals,
+        what: impl Future<Output = T>,
+    ) -> Result<T> {
+        let mut what = pin!(what);
+        loop {
+            tokio::select! {
+                done = &mut what => return Ok(done),
+                signal = signals.next() => self.interrupt(signal)?,
+                () = at(self.give_up) => return Err(self.too_late()),
+            }
+        }
+    }
+
+    fn interrupt(&mut self, signal: EndSignal) -> Result<()> {
+        if self.give_up.is_some() {
+            bail!(
+                "interrupted again; job {} may still be running: `faabric ps` tells",
+                self.job
+            );
+        }
+        self.give_up = Some(tokio::time::Instant::now() + CANCEL_FOR);
+        self.interrupted = Some(signal);
+        Ok(())
+    }
+
+    fn too_late(&self) -> anyhow::Error {
+        let seconds = CANCEL_FOR.as_secs();
+        anyhow::anyhow!(
+            "job {} did not end within {seconds} s of being cancelled",
+            self.job
+        )
     }
 
     fn take(&mut self, event: JobEvent) -> Result<Option<JobFinished>> {
@@ -452,17 +501,12 @@ impl Follower {
         Ok(None)
     }
 
-    async fn cancel(&mut self, signal: EndSignal) {
-        let request = CancelRequest {
-            job: self.job,
-            reason: format!("interrupted by {}", signal.name()),
-        };
-        if let Err(status) = self.client.cancel(request).await {
-            eprintln!(
-                "faabric: cannot cancel job {}: {}",
-                self.job,
-                status.message()
-            );
+    fn cancel(&self, reason: String) -> impl Future<Output = ()> + use<> {
+        let (mut client, job) = (self.client.clone(), self.job);
+        async move {
+            if let Err(status) = client.cancel(CancelRequest { job, reason }).await {
+                eprintln!("faabric: cannot cancel job {job}: {}", status.message());
+            }
         }
     }
 }

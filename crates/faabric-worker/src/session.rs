@@ -14,6 +14,7 @@
 
 use crate::error::Error;
 use crate::worker::Shared;
+use faabric_wire::MAX_MESSAGE;
 use faabric_wire::clock;
 use faabric_wire::proto::from_worker::Message;
 use faabric_wire::proto::to_worker::Message as Order;
@@ -179,7 +180,9 @@ async fn join(
     planner: &Channel,
     reports: mpsc::Receiver<FromWorker>,
 ) -> Result<(Welcome, Streaming<ToWorker>), Status> {
-    let mut client = WorkerLinkClient::new(planner.clone());
+    let mut client = WorkerLinkClient::new(planner.clone())
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
     let joining = async {
         let mut orders = client
             .join(ReceiverStream::new(reports))

@@ -16,11 +16,16 @@ use faabric_wire::proto::{
     AttachRequest, JobEvent, JobInfo, JobState, Output, Stdin, Stream, job_event::Event,
 };
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 const EVENTS: usize = 16;
+
+/// How soon standard input is tried again whose worker has no connection.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// What a client gets.
 pub(super) type JobEvents = ReceiverStream<Result<JobEvent, Status>>;
@@ -201,17 +206,25 @@ async fn forward(
                     _ = ended => return,
                 }
             }
-            let stdin = Stdin {
+            let mut stdin = Stdin {
                 job,
                 data: std::mem::take(&mut request.stdin),
                 closed: request.stdin_closed,
             };
-            // Without a connection the worker is lost, or will be: the job fails then.
-            let Some(link) = core.links.stdin(&place.worker) else {
-                return;
-            };
-            if link.send(stdin).await.is_err() {
-                return;
+            // Without a connection the worker comes back, or is lost and the job fails.
+            loop {
+                let unsent = match core.links.stdin(&place.worker) {
+                    Some(link) => link.send(stdin).await.err(),
+                    None => Some(SendError(stdin)),
+                };
+                let Some(SendError(again)) = unsent else {
+                    break;
+                };
+                stdin = again;
+                let ended = info.wait_for(|info| info.state() == JobState::Finished);
+                if tokio::time::timeout(RETRY, ended).await.is_ok() {
+                    return;
+                }
             }
         }
         request = match requests.message().await {

@@ -24,7 +24,7 @@ use crate::{Config, Error};
 use faabric_wire::clock;
 use faabric_wire::id::{JobId, Rank};
 use faabric_wire::proto::{self, JobInfo, JobSpec, to_worker::Message as ToWorker};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -34,6 +34,9 @@ use tonic::Status;
 const INPUTS: usize = 1024;
 /// Inputs taken in one round.
 const ROUND: usize = 256;
+
+/// How many jobs may wait.
+const MAX_QUEUED: usize = 100_000;
 
 /// How long a log that cannot be written is left alone.
 const RETRY: Duration = Duration::from_millis(500);
@@ -360,6 +363,10 @@ impl Loop {
             let refusal = Status::resource_exhausted(format!("no new jobs now: {reason}"));
             return self.answer(reply, Err(refusal));
         }
+        if self.engine.state().queue.len() >= MAX_QUEUED {
+            let refusal = Status::resource_exhausted(format!("{MAX_QUEUED} jobs are queued"));
+            return self.answer(reply, Err(refusal));
+        }
         let job = self.engine.next_job();
         tracing::info!(%job, name = spec.name, ranks = spec.ranks, "submitted");
         self.on(Event::JobSubmitted { job, spec });
@@ -427,13 +434,18 @@ impl Loop {
         self.carry_out_blocked(commands);
     }
 
-    /// Holds the orders to start and the answers to those who wait for it, and carries
-    /// out the rest.
+    /// Holds the orders to start, the answers to those who wait for it, and the word that a
+    /// job is over, without which its workers tell a planner that is started anew of it: its
+    /// log would say that the job runs, and was never received. Carries out the rest.
     fn carry_out_blocked(&mut self, commands: Vec<Command>) {
-        let (start, rest): (Vec<_>, Vec<_>) = commands
-            .into_iter()
-            .partition(|c| matches!(c, Command::StartRanks { .. } | Command::SpawnDone { .. }));
-        self.held.extend(start);
+        let waits = |command: &Command| {
+            matches!(
+                command,
+                Command::StartRanks { .. } | Command::SpawnDone { .. } | Command::JobEnded { .. }
+            )
+        };
+        let (held, rest): (Vec<_>, Vec<_>) = commands.into_iter().partition(waits);
+        self.held.extend(held);
         self.carry_out(rest);
     }
 
@@ -553,8 +565,9 @@ impl Loop {
     fn list(&self, request: &proto::JobsRequest) -> Vec<JobInfo> {
         let state = self.engine.state();
         if !request.jobs.is_empty() {
-            let jobs = request.jobs.iter();
-            return jobs.filter_map(|job| self.info(JobId(*job))).collect();
+            // Each once, however often it is named.
+            let jobs: BTreeSet<_> = request.jobs.iter().map(|&job| JobId(job)).collect();
+            return jobs.into_iter().filter_map(|job| self.info(job)).collect();
         }
         let jobs = state.jobs.iter();
         let shown = jobs.filter(|(_, job)| request.all || job.phase != Phase::Finished);

@@ -195,7 +195,6 @@ impl WorkerLink for WorkerService {
         };
         check(&hello)?;
         let worker = WorkerName::from(&*hello.worker);
-        let heard = self.core.links.heard(&worker, hello.incarnation);
         let connection = self.core.links.connections.fetch_add(1, Ordering::Relaxed);
         let jobs: Vec<JobId> = hello.running.iter().map(|j| JobId(j.job)).collect();
         let (control, control_out) = mpsc::channel(CONTROL);
@@ -220,6 +219,8 @@ impl WorkerLink for WorkerService {
                 reply,
             })
             .await?;
+        // Not before: a second worker of the name, which is refused, is another.
+        let heard = self.core.links.heard(&worker, hello.incarnation);
         let reader = Reader {
             core: self.core.clone(),
             worker,
@@ -316,8 +317,11 @@ impl Reader {
 
     async fn handle(&self, message: FromWorker, unsaid: &mut Unsaid) -> Result<(), Status> {
         let sequence = message.sequence;
-        if sequence > 0 && self.heard.fetch_max(sequence, Ordering::Relaxed) >= sequence {
-            // Heard on an earlier connection; only the receipt was lost.
+        let again = sequence > 0 && self.heard.fetch_max(sequence, Ordering::Relaxed) >= sequence;
+        if again && matches!(message.message, Some(Said::Output(_))) {
+            // Heard on an earlier connection; only the receipt was lost. With all else the
+            // answer may have been lost too: the engine knows what it has heard, and repeats
+            // what it said.
             unsaid.sequence = unsaid.sequence.max(sequence);
             unsaid.messages += 1;
             return Ok(());

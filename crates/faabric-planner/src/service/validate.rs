@@ -9,6 +9,8 @@ use tonic::Status;
 const MAX_RANKS: u32 = 1 << 17;
 const MAX_THREADS: u32 = 1 << 12;
 const MAX_NAME: usize = 255;
+/// Of arguments and variables together, in bytes: what Linux gives a program.
+const MAX_ARGS: usize = 2 << 20;
 const TIERS: [&str; 4] = ["", "auto", "cranelift", "llvm"];
 
 /// Checks everything but that the module is stored.
@@ -54,6 +56,15 @@ pub(super) fn job_spec(spec: &JobSpec) -> Result<(), Status> {
     }
     if let Some(at) = spec.args.iter().position(|arg| arg.contains('\0')) {
         return invalid("args", format!("argument {at} has a NUL character in it"));
+    }
+    let args = spec.args.iter().map(String::len);
+    let env = spec.env.iter().map(|var| var.name.len() + var.value.len());
+    let bytes: usize = args.chain(env).map(|len| len + 1).sum();
+    if bytes > MAX_ARGS {
+        return invalid(
+            "args",
+            format!("arguments and variables have at most {MAX_ARGS} bytes, not {bytes}"),
+        );
     }
     for var in &spec.env {
         if var.name.is_empty() || var.name.contains(['=', '\0']) || var.value.contains('\0') {
@@ -137,6 +148,8 @@ mod tests {
             ("tier", Box::new(|s| s.tier = "gcc".to_owned())),
             ("args", Box::new(|s| s.args.clear())),
             ("args", Box::new(|s| s.args.push("a\0b".to_owned()))),
+            ("args", Box::new(|s| s.args.push("x".repeat(MAX_ARGS)))),
+            ("args", Box::new(|s| s.args.push("x".repeat(MAX_ARGS)))),
             ("env", Box::new(move |s| s.env = vec![var("", "1")])),
             ("env", Box::new(move |s| s.env = vec![var("A=B", "1")])),
             ("env", Box::new(move |s| s.env = vec![var("A", "\0")])),

@@ -166,6 +166,44 @@ async fn nonsense_from_workers_is_ignored_or_refused() {
     assert_eq!((text(&outputs), finished.code), ("fine".to_owned(), 0));
 }
 
+/// The planner has heard the question, and its answer went down with the connection.
+#[tokio::test]
+async fn a_spawn_that_is_asked_again_is_answered_again() {
+    let planner = Planner::start(config()).await;
+    let mut client = planner.client().await;
+    let mut worker = planner.worker("a", 2).await;
+    let job = client.submit(1).await.unwrap();
+    worker.started().await;
+    let program = proto::Program {
+        module: spec(1).module,
+        args: vec!["app".to_owned()],
+        ranks: 1,
+        ..proto::Program::default()
+    };
+    let question = from_worker::Message::Spawn(proto::Spawn {
+        job,
+        rank: 0,
+        question: 1,
+        programs: vec![program],
+        ..proto::Spawn::default()
+    });
+    worker.say_as(1, question.clone()).await;
+    assert_eq!(answer(&mut worker).await, [1]);
+    let mut again = planner.join(rehello("a", 2, job, &[0, 1])).await.unwrap();
+    again.say_as(1, question).await;
+    assert_eq!(answer(&mut again).await, [1]);
+}
+
+/// How many ranks of each program were spawned, by the next answer.
+async fn answer(worker: &mut Worker) -> Vec<u32> {
+    loop {
+        if let to_worker::Message::Spawned(done) = worker.told().await {
+            assert_eq!(done.refused, "");
+            return done.ranks;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_oversized_message_ends_only_its_own_call() {
     let planner = Planner::start(config()).await;
@@ -248,7 +286,6 @@ async fn with_a_full_disk_jobs_end_but_none_starts() {
     worker.exit(first, 0, 0).await;
     let (outputs, finished) = client.wait(first).await;
     assert_eq!((text(&outputs), finished.code), ("done".to_owned(), 0));
-    assert_eq!(worker.forgot().await, first);
     let info = client.job(second).await;
     assert_eq!(info.state(), JobState::Queued);
     assert!(
@@ -257,7 +294,9 @@ async fn with_a_full_disk_jobs_end_but_none_starts() {
         info.waiting_for
     );
 
+    // Only now is the end of the first one in the log.
     disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(worker.forgot().await, first);
     assert_eq!(worker.started().await.job, second);
     worker.exit(second, 0, 0).await;
     assert_eq!(client.wait(second).await.1.code, 0);
