@@ -318,7 +318,7 @@ impl Reader {
     async fn handle(&self, message: FromWorker, unsaid: &mut Unsaid) -> Result<(), Status> {
         let sequence = message.sequence;
         let again = sequence > 0 && self.heard.fetch_max(sequence, Ordering::Relaxed) >= sequence;
-        if again && matches!(message.message, Some(Said::Output(_))) {
+        if again && matches!(message.message, Some(Said::Output(_) | Said::StdinTaken(_))) {
             // Heard on an earlier connection; only the receipt was lost. With all else the
             // answer may have been lost too: the engine knows what it has heard, and repeats
             // what it said.
