@@ -7,7 +7,8 @@
 //!         made in their MPI_Init: the planner told them who their parents are.
 //! ```
 //! A command is looked for as a file below the guest's directories, with and without
-//! `.wasm`; the name of the program that spawns it is that program.
+//! `.wasm`; the name of the program that spawns it is that program. Files that are no
+//! modules are passed over: native programs often lie beside them, under the same names.
 
 use crate::abi;
 use crate::agree::TAG;
@@ -225,14 +226,17 @@ impl Rank {
         // As a shell does it: only a name without directories is looked for.
         let path = path.filter(|_| !name.contains('/')).unwrap_or_default();
         let places = path.split(':').filter(|place| !place.is_empty());
+        let mut other = None;
         for place in places
             .map(|place| absolute(cwd, place))
             .chain([cwd.to_owned()])
         {
             for suffix in ["", SUFFIX] {
                 let file = absolute(&place, &format!("{name}{suffix}"));
-                if let Some(bytes) = self.read_module(&file)? {
-                    return Ok(Some(bytes));
+                match self.read_program(&file)? {
+                    Some(bytes) if bytes.starts_with(MAGIC) => return Ok(Some(bytes)),
+                    Some(_) => other = other.or(Some(file)),
+                    None => {}
                 }
             }
         }
@@ -240,15 +244,18 @@ impl Rank {
         if !own.is_empty() && own == base_name(name) {
             return Ok(None);
         }
-        let message = format!(
-            "command: there is no program {name:?} below the directories of this process, \
-             with or without {SUFFIX}, and its own is {own:?}"
-        );
+        let message = match other {
+            Some(file) => format!("command: {file:?} is not a Wasm module"),
+            None => format!(
+                "command: there is no program {name:?} below the directories of this process, \
+                 with or without {SUFFIX}, and its own is {own:?}"
+            ),
+        };
         Err(Error::new(Class::SPAWN, message))
     }
 
-    /// The bytes of a module; none when there is no such file.
-    fn read_module(&self, file: &str) -> Result<Option<Vec<u8>>> {
+    /// The bytes of a file; none when there is no such file.
+    fn read_program(&self, file: &str) -> Result<Option<Vec<u8>>> {
         let mode = OpenMode {
             read: true,
             write: false,
@@ -264,11 +271,7 @@ impl Rank {
             Ok(bytes)
         });
         match read {
-            Ok(bytes) if bytes.starts_with(MAGIC) => Ok(Some(bytes)),
-            Ok(_) => {
-                let message = format!("command: {file:?} is not a Wasm module");
-                Err(Error::new(Class::SPAWN, message))
-            }
+            Ok(bytes) => Ok(Some(bytes)),
             // A directory may have the name.
             Err(e) if matches!(e.class, Class::NO_SUCH_FILE | Class::BAD_FILE) => Ok(None),
             Err(e) => Err(Error::new(Class::SPAWN, format!("command: {}", e.message))),

@@ -290,6 +290,62 @@ fn a_spawn_that_fails_fails_everywhere_with_the_reason() {
     run_spawning(&[0, 1], parent, &[]);
 }
 
+/// Starts nothing, and keeps the modules that were asked for.
+struct Refuse {
+    world: Arc<World>,
+    modules: Mutex<Vec<Option<Vec<u8>>>>,
+}
+
+impl Launcher for Refuse {
+    fn launch(&self, _: JobRank, question: u64, launch: Launch) {
+        let modules = launch.programs.into_iter().map(|p| p.module);
+        self.modules.lock().extend(modules);
+        self.world.launched(question, Err("refused".to_owned()));
+    }
+}
+
+#[test]
+fn files_that_are_no_modules_are_passed_over() {
+    let native = b"\x7fELF";
+    let files = super::io::MemoryFiles::default();
+    for name in ["/worker", "/lib/tool", "/app", "/native"] {
+        files.put(name, native);
+    }
+    files.put("/worker.wasm", b"\0asm worker");
+    files.put("/opt/tool.wasm", b"\0asm tool");
+    let mut cluster = Cluster::new(&[0]);
+    cluster.files = vec![Arc::new(files)];
+    let refuse = Arc::new(Refuse {
+        world: cluster.worlds[0].clone(),
+        modules: Mutex::default(),
+    });
+    cluster.worlds[0].set_launcher(refuse.clone());
+    cluster.run(|p| {
+        p.rank.init().unwrap();
+        named(p, "app");
+        let info = p.rank.info_create().unwrap();
+        p.rank.info_set(info, "path", "/lib:/opt").unwrap();
+        for (name, module) in [
+            ("./worker", Some(b"\0asm worker".to_vec())),
+            ("tool", Some(b"\0asm tool".to_vec())),
+            ("app", None),
+        ] {
+            let command = Command {
+                info,
+                ..command(name, 1)
+            };
+            let refused = spawn(p, WORLD, &[command]).comm.unwrap_err();
+            assert_eq!(refused.message, "refused", "{name}");
+            assert_eq!(refuse.modules.lock().pop(), Some(module), "{name}");
+        }
+        let refused = spawn(p, WORLD, &[command("./native", 1)]);
+        let refused = refused.comm.unwrap_err();
+        assert_eq!(refused.class, Class::SPAWN);
+        assert!(refused.message.contains("\"/native\" is not a Wasm"));
+        p.rank.finalize(&mut p.guest).unwrap();
+    });
+}
+
 #[test]
 fn families_connect_over_ports_with_names() {
     /// Accepts one connection per child process of `client`, alone and then together.

@@ -80,6 +80,10 @@ impl Files for MemoryFiles {
             .map(|_| ())
             .ok_or_else(|| Error::new(Class::NO_SUCH_FILE, "it is not there"))
     }
+
+    fn find(&self, path: &str) -> Result<FileName> {
+        Ok(file(path))
+    }
 }
 
 impl Storage for MemoryFile {
