@@ -24,14 +24,19 @@ use crate::handle::{CommHandle, InfoHandle};
 use crate::info::Info;
 use crate::intercomm::{disjoint, inter};
 use crate::rank::Rank;
+use faabric_wire::clock;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Names of ports begin like this.
 const SCHEME: &str = "faabric:";
 
-/// How long a connection waits for somebody to accept it.
+/// How long a connection waits for somebody to accept it, and any call for word of the rank
+/// that a port's name holds.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// No job has so many ranks: the planner stops at 2^17.
+const RANKS: u32 = 1 << 20;
 
 /// A port as its name says it.
 struct PortName {
@@ -83,10 +88,12 @@ impl Rank {
     /// `MPI_Close_port`. Those who wait at it get `MPI_ERR_PORT`.
     ///
     /// # Errors
-    /// `MPI_ERR_PORT` for what is no open port.
+    /// `MPI_ERR_PORT` for what is no open port: after a minute, when its name holds a rank of
+    /// which this worker hears nothing.
     pub fn close_port(&self, guest: &mut dyn Guest, port: &str) -> Result<()> {
         self.check_active("MPI_Close_port")?;
         let port = self.port(port)?;
+        self.know_opener(guest, &port, PATIENCE)?;
         let topic = (Topic::Close, port.number);
         self.ask_desk(guest, port.rank, topic, "").map(|_| ())
     }
@@ -94,8 +101,8 @@ impl Rank {
     /// `MPI_Comm_accept`: waits for a connection. `port` counts at the root only.
     ///
     /// # Errors
-    /// `MPI_ERR_COMM`, `MPI_ERR_ROOT`; on all ranks `MPI_ERR_PORT` when the port is not
-    /// open, or is closed while they wait.
+    /// `MPI_ERR_COMM`, `MPI_ERR_ROOT`; on all ranks `MPI_ERR_PORT` as of
+    /// [`Rank::close_port`], and when the port is closed while they wait.
     pub fn comm_accept(
         &self,
         guest: &mut dyn Guest,
@@ -157,11 +164,11 @@ impl Rank {
     ) -> Result<Vec<u64>> {
         let info = self.info_or_null(info)?;
         let port = self.port(&port)?;
-        let seconds = info.get("timeout").and_then(|text| text.parse().ok());
-        let patience = match side {
-            Topic::Connect => Some(seconds.map_or(PATIENCE, Duration::from_secs)),
-            _ => None,
-        };
+        let seconds = info.get("timeout").filter(|_| side == Topic::Connect);
+        let seconds = seconds.and_then(|text| text.parse().ok());
+        let patience = seconds.map_or(PATIENCE, Duration::from_secs);
+        let left = self.know_opener(guest, &port, patience)?;
+        let patience = (side == Topic::Connect).then_some(left);
         let about = (side, port.number);
         let found = self.ask_desk_for(guest, port.rank, about, "", patience)?;
         self.know(guest, &[found.rank])?;
@@ -185,6 +192,31 @@ impl Rank {
             return Err(wrong(why));
         }
         Ok(port)
+    }
+
+    /// Waits until the rank that opened `port` is known here, and gives what is left of
+    /// `patience`. The name may have come faster than the planner's word of that rank; or
+    /// nobody opened it.
+    fn know_opener(
+        &self,
+        guest: &mut dyn Guest,
+        port: &PortName,
+        patience: Duration,
+    ) -> Result<Duration> {
+        let began = clock::monotonic_ns();
+        let left = || {
+            let waited = clock::monotonic_ns().saturating_sub(began).max(0);
+            patience.saturating_sub(Duration::from_nanos(waited.cast_unsigned()))
+        };
+        let known = || self.world.knows(port.rank);
+        // Waiting ranks look again once a second at the least.
+        let found = port.rank < RANKS
+            && self.wait_for(guest, || (known() || left().is_zero()).then(known))?;
+        if found {
+            return Ok(left());
+        }
+        let why = format!("port_name: this job has no rank {}", port.rank);
+        Err(Error::new(Class::PORT, why))
     }
 
     /// `MPI_Publish_name`.

@@ -309,7 +309,7 @@ fn closed() -> Answer {
 }
 
 impl Rank {
-    /// Asks the worker of rank `keeper`, and waits for the answer.
+    /// Asks the worker of rank `keeper`, which is known here, and waits for the answer.
     pub(crate) fn ask_desk(
         &self,
         guest: &mut dyn Guest,
@@ -329,7 +329,6 @@ impl Rank {
         text: &str,
         patience: Option<Duration>,
     ) -> Result<Answer> {
-        self.know(guest, &[keeper])?;
         let asked = Arc::new(Question {
             completion: Completion::new(self.world_rank),
             answer: OnceLock::new(),

@@ -435,9 +435,29 @@ fn ports_that_are_none_are_refused_on_all_ranks() {
                 .unwrap_err();
             assert_eq!(refused.class, Class::PORT);
         }
+        let nobody = mine.replace(&format!("rank-{}", p.me), "rank-4294967295");
+        let closed = p.rank.close_port(&mut p.guest, &nobody);
+        assert_eq!(closed.unwrap_err().class, Class::PORT);
         let missing = p.rank.lookup_name(&mut p.guest, "nobody", NO_INFO);
         assert_eq!(missing.unwrap_err().class, Class::NAME);
         ring(p, WORLD, 3);
+    });
+}
+
+#[test]
+fn a_port_of_a_rank_that_never_comes_is_given_up() {
+    run_both(2, |p| {
+        let info = p.rank.info_create().unwrap();
+        p.rank.info_set(info, "timeout", "1").unwrap();
+        let port = "faabric:job-1:rank-77:port-1".to_owned();
+        let (rank, guest) = (&p.rank, &mut p.guest);
+        let refused = rank.comm_connect(guest, Ok((port, info)), 1, WORLD);
+        let refused = refused.unwrap_err();
+        assert!(
+            refused.class == Class::PORT && refused.message.contains("rank 77"),
+            "{refused:?}"
+        );
+        ring(p, WORLD, 2);
     });
 }
 
