@@ -107,7 +107,7 @@ impl Sums {
         );
         self.write_ranks(&mut text);
         self.write_functions(&mut text);
-        self.write_messages(&mut text);
+        self.write_messages(&mut text, job);
         let silent = self.silent(job);
         if !silent.is_empty() {
             let first: Vec<_> = silent.iter().take(TOP).map(u32::to_string).collect();
@@ -191,7 +191,7 @@ impl Sums {
         }
     }
 
-    fn write_messages(&self, text: &mut String) {
+    fn write_messages(&self, text: &mut String, job: &JobInfo) {
         let pairs = self.pairs();
         let (messages, bytes) = pairs
             .iter()
@@ -203,11 +203,9 @@ impl Sums {
         if pairs.is_empty() {
             return;
         }
-        let ranks = self
-            .ranks
-            .keys()
-            .next_back()
-            .map_or(0, |&last| last as usize + 1);
+        // What was spawned may have reported before the job's number of ranks was heard again.
+        let last = self.ranks.keys().next_back();
+        let ranks = last.map_or(0, |last| last + 1).max(job.ranks) as usize;
         if ranks > MATRIX {
             line(
                 text,
@@ -334,7 +332,10 @@ mod tests {
     fn ranks_without_a_report_are_named() {
         let (sums, mut job) = sums(3);
         job.ranks = 5;
-        assert!(sums.as_text(&job).contains("No figures of rank 3, 4:"));
+        let text = sums.as_text(&job);
+        assert!(text.contains("No figures of rank 3, 4:"));
+        let heads = |l: &str| l.split_whitespace().eq(["0", "1", "2", "3", "4"]);
+        assert!(text.lines().any(heads), "{text}");
         let json = sums.as_json(&job);
         assert_eq!(json["mpi_summary"]["silent"], json!([3, 4]));
         assert_eq!(

@@ -207,10 +207,15 @@ impl Rank {
         let comm = self.active_comm(comm)?.into_owned();
         let plan = Arc::new(self.plan(&comm, call)?);
         let tag = comm.collective.next_persistent_tag();
+        let bytes = match self.is_watched() {
+            true => self.contributed(&comm, call),
+            false => 0,
+        };
         let recipe = Persistent {
             comm: Arc::clone(&comm),
             plan,
             tag,
+            bytes,
         };
         self.inactive(comm, Arc::new(recipe))
     }
@@ -241,10 +246,15 @@ struct Persistent {
     comm: Arc<Comm>,
     plan: Arc<Plan>,
     tag: i32,
+    /// What each start counts as; 0 unless the rank is watched.
+    bytes: u64,
 }
 
 impl Recipe for Persistent {
     fn start(&self, rank: &Rank, guest: &mut dyn Guest) -> Result<Started> {
+        if self.bytes != 0 {
+            rank.note_contributed(self.bytes);
+        }
         let run = Run::new(Arc::clone(&self.plan), Arc::clone(&self.comm), self.tag)?;
         Ok(Started::Pending(rank.start_operation(guest, Box::new(run))))
     }

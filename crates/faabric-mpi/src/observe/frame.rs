@@ -23,7 +23,7 @@ impl Frame {
     /// engine goes on with operations whenever it can.
     pub(super) fn message(message: MpiMessage) {
         Self::with(|frame| {
-            frame.bytes += message.bytes;
+            frame.bytes = frame.bytes.saturating_add(message.bytes);
             if frame.messages.len() < MOST_MESSAGES {
                 frame.messages.push(message);
             } else {
@@ -34,7 +34,7 @@ impl Frame {
 
     /// The thread's call moves bytes otherwise.
     pub(super) fn bytes(bytes: u64) {
-        Self::with(|frame| frame.bytes += bytes);
+        Self::with(|frame| frame.bytes = frame.bytes.saturating_add(bytes));
     }
 
     fn with(note: impl FnOnce(&mut Frame)) {

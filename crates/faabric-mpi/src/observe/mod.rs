@@ -19,7 +19,8 @@ pub(crate) use flow::Numbers;
 pub use frame::Entered;
 pub use recorder::{Recorder, Sink};
 
-use crate::collective::{Collective, Reduction, Spread};
+use crate::abi::MPI_PROC_NULL;
+use crate::collective::{Collective, Reduction, Spread, TypedSpread};
 use crate::comm::{Comm, Context};
 use crate::error::On;
 use crate::handle::TypeHandle;
@@ -170,14 +171,19 @@ impl Rank {
     #[cold]
     pub(crate) fn note_collective(&self, comm: &Comm, call: &Collective<'_>) {
         if self.watch.recorder.is_some() {
-            Frame::bytes(self.contributed(comm, call));
+            self.note_contributed(self.contributed(comm, call));
         }
     }
 
+    /// The program starts a collective operation into which this rank puts `bytes`.
+    #[cold]
+    pub(crate) fn note_contributed(&self, bytes: u64) {
+        Frame::bytes(bytes);
+    }
+
     /// Bytes that this rank puts into a collective operation, or that it gets where others
-    /// put them in.
-    fn contributed(&self, comm: &Comm, call: &Collective<'_>) -> u64 {
-        let size = u64::from(comm.size());
+    /// put them in. Called before arguments are checked.
+    pub(crate) fn contributed(&self, comm: &Comm, call: &Collective<'_>) -> u64 {
         let elements = |count: i64, datatype: TypeHandle| {
             let count = u64::try_from(count).unwrap_or(0);
             let size = self
@@ -190,7 +196,25 @@ impl Rank {
             crate::collective::IN_PLACE => block(recv),
             _ => block(send),
         };
-        let spread = |spread: &Spread<'_>| elements(spread.counts.iter().sum(), spread.datatype);
+        let sum = |parts: Vec<u64>| parts.into_iter().fold(0, u64::saturating_add);
+        let each = |counts: &[i64], datatype: TypeHandle| -> Vec<u64> {
+            let counts = counts.iter();
+            counts.map(|&count| elements(count, datatype)).collect()
+        };
+        let each_typed = |spread: &TypedSpread<'_>| -> Vec<u64> {
+            let pairs = spread.counts.iter().zip(spread.datatypes);
+            let bytes = pairs.map(|(&count, &datatype)| elements(count, datatype));
+            bytes.collect()
+        };
+        let spread = |spread: &Spread<'_>| each(spread.counts, spread.datatype);
+        // Blocks beyond the borders of a grid go nowhere.
+        let topology = comm.topology.as_ref();
+        let outs = || topology.map_or_else(Vec::new, |t| t.neighbours(comm.rank).1);
+        let to_outs = |blocks: Vec<u64>| {
+            let pairs = blocks.into_iter().zip(outs());
+            let sent = pairs.filter(|&(_, to)| to != MPI_PROC_NULL);
+            sum(sent.map(|(bytes, _)| bytes).collect())
+        };
         let operand = |data: &Reduction| elements(data.count, data.datatype);
         match call {
             Collective::Barrier => 0,
@@ -209,33 +233,30 @@ impl Rank {
                 crate::collective::IN_PLACE => 0,
                 _ => block(recv),
             },
-            Collective::Alltoall { send, recv } => either(send, recv).saturating_mul(size),
-            Collective::Alltoallv { send, recv } => match send.addr {
-                crate::collective::IN_PLACE => spread(recv),
-                _ => spread(send),
-            },
-            Collective::Alltoallw { send, recv } | Collective::NeighborAlltoallw { send, recv } => {
-                let of = match send.addr {
-                    crate::collective::IN_PLACE => recv,
-                    _ => send,
-                };
-                let pairs = of.counts.iter().zip(of.datatypes);
-                pairs
-                    .map(|(&count, &datatype)| elements(count, datatype))
-                    .sum()
+            Collective::Alltoall { send, recv } => {
+                either(send, recv).saturating_mul(comm.peers().size().into())
             }
+            Collective::Alltoallv { send, recv } => match send.addr {
+                crate::collective::IN_PLACE => sum(spread(recv)),
+                _ => sum(spread(send)),
+            },
+            Collective::Alltoallw { send, recv } => match send.addr {
+                crate::collective::IN_PLACE => sum(each_typed(recv)),
+                _ => sum(each_typed(send)),
+            },
             Collective::Reduce { data, .. }
             | Collective::Allreduce(data)
             | Collective::Scan(data)
             | Collective::Exscan(data) => operand(data),
-            Collective::ReduceScatterBlock(data) => operand(data).saturating_mul(size),
-            Collective::ReduceScatter { data, counts } => {
-                elements(counts.iter().sum(), data.datatype)
+            Collective::ReduceScatterBlock(data) => {
+                operand(data).saturating_mul(comm.size().into())
             }
+            Collective::ReduceScatter { data, counts } => sum(each(counts, data.datatype)),
             Collective::NeighborAllgather { send, .. }
-            | Collective::NeighborAllgatherv { send, .. }
-            | Collective::NeighborAlltoall { send, .. } => block(send),
-            Collective::NeighborAlltoallv { send, .. } => spread(send),
+            | Collective::NeighborAllgatherv { send, .. } => block(send),
+            Collective::NeighborAlltoall { send, .. } => to_outs(vec![block(send); outs().len()]),
+            Collective::NeighborAlltoallv { send, .. } => to_outs(spread(send)),
+            Collective::NeighborAlltoallw { send, .. } => to_outs(each_typed(send)),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Recorder {
         let sums = &mut state.functions[at];
         sums.calls += 1;
         sums.ns += ended.took_ns;
-        sums.bytes += ended.bytes;
+        sums.bytes = sums.bytes.saturating_add(ended.bytes);
         if !ended.nested {
             state.mpi_ns += ended.took_ns;
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::On;
+use crate::collective::Spread;
 use crate::observe::{Recorder, Sink};
 use crate::send::SendMode::{Buffered, Standard, Synchronous};
 use crate::{Attachable, Collective};
@@ -197,6 +198,70 @@ fn sums_are_of_what_was_sent_received_and_put_into_collectives() {
                 (1 - rank, 1, 30 + rank)
             );
             assert_eq!(reports.last().unwrap().calls[0].comm, Some(0));
+        }
+    }
+}
+
+#[test]
+fn collectives_count_every_block_that_a_rank_sends() {
+    const PERSISTENT: usize = 11;
+    for of_rank in [[0, 0, 0], [0, 1, 0]] {
+        let reports = record(&of_rank, |p| {
+            let (rank, guest) = (&p.rank, &mut p.guest);
+            let line = rank.cart_create(guest, WORLD, &[3], &[false]).unwrap();
+            let side = i32::from(p.me > 0);
+            let local = rank.comm_split(guest, WORLD, side, 0).unwrap();
+            let inter = rank.intercomm_create(guest, local, 0, WORLD, 1 - side, 12);
+            let inter = inter.unwrap();
+            call(p, "MPI_Neighbor_alltoall", |p| {
+                let (send, recv) = (span(0, 4), span(64, 4));
+                let exchange = Collective::NeighborAlltoall { send, recv };
+                p.rank.collective(&mut p.guest, line, &exchange).unwrap();
+            });
+            call(p, "MPI_Neighbor_alltoallv", |p| {
+                let spread = |addr| Spread {
+                    addr: Addr(addr),
+                    counts: &[3, 5],
+                    displs: &[0, 8],
+                    datatype: BYTE,
+                };
+                // A rank gets from its left what that sends to its right.
+                let recv = Spread {
+                    counts: &[5, 3],
+                    ..spread(64)
+                };
+                let exchange = Collective::NeighborAlltoallv {
+                    send: spread(0),
+                    recv,
+                };
+                p.rank.collective(&mut p.guest, line, &exchange).unwrap();
+            });
+            call(p, "MPI_Alltoall", |p| {
+                let (send, recv) = (span(0, 5), span(64, 5));
+                let exchange = Collective::Alltoall { send, recv };
+                p.rank.collective(&mut p.guest, inter, &exchange).unwrap();
+            });
+            let buffer = span(0, PERSISTENT);
+            let bcast = Collective::Bcast { buffer, root: 0 };
+            let mut bcast = p.rank.collective_init(WORLD, &bcast).unwrap();
+            for _ in 0..2 {
+                call(p, "MPI_Start", |p| {
+                    p.rank.start(&mut p.guest, bcast).unwrap();
+                });
+                p.rank.wait(&mut p.guest, &mut bcast).unwrap();
+            }
+        });
+        for (rank, reports) in reports.iter().enumerate() {
+            let summary = reports.last().unwrap().summary.as_ref().unwrap();
+            let of = |name: &str| {
+                let found = summary.functions.iter().find(|f| f.name == name);
+                found.unwrap().bytes
+            };
+            // Between ranks of a line, and from the first to the other two.
+            let expected = [([4, 5], 10), ([8, 8], 5), ([4, 3], 5)][rank];
+            let neighbours = ["MPI_Neighbor_alltoall", "MPI_Neighbor_alltoallv"].map(of);
+            assert_eq!((neighbours, of("MPI_Alltoall")), expected, "rank {rank}");
+            assert_eq!(of("MPI_Start"), 2 * PERSISTENT as u64);
         }
     }
 }
