@@ -313,6 +313,12 @@ impl Rank {
         self.buffer_detach(guest, Attachable::Comm(*comm))?;
         let freed = self.comms.lock().remove(*comm);
         let freed = freed.ok_or_else(|| unknown(Class::COMM, "comm", *comm, abi::MPI_COMM_NULL))?;
+        let _ = self.parent.compare_exchange(
+            comm.raw(),
+            abi::MPI_COMM_NULL,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
         self.orphan(freed);
         *comm = NULL;
         Ok(())

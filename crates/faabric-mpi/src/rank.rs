@@ -34,8 +34,8 @@ use crate::world::World;
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, OnceLock};
 
 /// A message buffer as the guest describes it; nothing about it is checked yet.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +91,9 @@ pub struct Rank {
     pub(crate) io: crate::io::State,
     /// What its process calls its program; "" when nobody said.
     pub(crate) program: String,
-    /// The intercommunicator with those who spawned it, if any did.
-    pub(crate) parent: OnceLock<CommHandle>,
+    /// The intercommunicator with those who spawned it; null if nobody did, and once it is
+    /// freed: its handle may name another then.
+    pub(crate) parent: AtomicU32,
     /// How many communicator ids this rank has made up.
     pub(crate) next_comm: AtomicU32,
 }
@@ -174,7 +175,7 @@ impl Rank {
             send_buffer: Arc::default(),
             io: crate::io::State::default(),
             program: String::new(),
-            parent: OnceLock::new(),
+            parent: AtomicU32::new(abi::MPI_COMM_NULL),
             next_comm: AtomicU32::new(0),
         })
     }

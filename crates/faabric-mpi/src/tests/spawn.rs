@@ -201,6 +201,13 @@ fn children_have_a_world_of_their_own_and_merge_with_their_parents() {
         p.rank.comm_free(&mut p.guest, &mut parent).unwrap();
         let none = CommHandle(abi::MPI_COMM_NULL);
         assert_eq!(p.rank.comm_get_parent().unwrap(), none);
+        // Handles repeat after 128 uses of their place.
+        let alone = CommHandle(abi::MPI_COMM_SELF);
+        for _ in 0..256 {
+            let mut other = p.rank.comm_dup(&mut p.guest, alone).unwrap();
+            assert_eq!(p.rank.comm_get_parent().unwrap(), none);
+            p.rank.comm_free(&mut p.guest, &mut other).unwrap();
+        }
     }
     fn parent(p: &mut Process) {
         named(p, "app");
