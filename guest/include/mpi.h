@@ -319,6 +319,7 @@ enum {
     MPI_ERR_VALUE_TOO_LARGE     = 59,
     MPI_ERR_SESSION             = 60,
     MPI_ERR_ERRHANDLER          = 61,
+    MPI_ERR_ABI                 = 62,
     MPI_T_ERR_CANNOT_INIT       = 1001,
     MPI_T_ERR_NOT_ACCESSIBLE    = 1002,
     MPI_T_ERR_NOT_INITIALIZED   = 1003,
