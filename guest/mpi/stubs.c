@@ -775,6 +775,30 @@ WEAK int MPI_Info_get_string(MPI_Info info, const char *key, int *buflen, char *
 
 WEAK int MPI_Info_set(MPI_Info info, const char *key, const char *value) { return PMPI_Info_set(info, key, value); }
 
+int PMPI_Status_c2f08(const MPI_Status *c_status, MPI_F08_status *f08_status)
+{
+    return faabric_unsupported("MPI_Status_c2f08", MPI_COMM_SELF);
+}
+int MPI_Status_c2f08(const MPI_Status *c_status, MPI_F08_status *f08_status) __attribute__((weak, alias("PMPI_Status_c2f08")));
+
+int PMPI_Status_f082c(const MPI_F08_status *f08_status, MPI_Status *c_status)
+{
+    return faabric_unsupported("MPI_Status_f082c", MPI_COMM_SELF);
+}
+int MPI_Status_f082c(const MPI_F08_status *f08_status, MPI_Status *c_status) __attribute__((weak, alias("PMPI_Status_f082c")));
+
+int PMPI_Status_f082f(const MPI_F08_status *f08_status, MPI_Fint *f_status)
+{
+    return faabric_unsupported("MPI_Status_f082f", MPI_COMM_SELF);
+}
+int MPI_Status_f082f(const MPI_F08_status *f08_status, MPI_Fint *f_status) __attribute__((weak, alias("PMPI_Status_f082f")));
+
+int PMPI_Status_f2f08(const MPI_Fint *f_status, MPI_F08_status *f08_status)
+{
+    return faabric_unsupported("MPI_Status_f2f08", MPI_COMM_SELF);
+}
+int MPI_Status_f2f08(const MPI_Fint *f_status, MPI_F08_status *f08_status) __attribute__((weak, alias("PMPI_Status_f2f08")));
+
 WEAK int MPI_Get_elements_x(const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count) { return PMPI_Get_elements_x(status, datatype, count); }
 
 WEAK int MPI_Info_get(MPI_Info info, const char *key, int valuelen, char *value, int *flag) { return PMPI_Info_get(info, key, valuelen, value, flag); }
