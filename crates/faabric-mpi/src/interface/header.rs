@@ -194,6 +194,10 @@ fn support() -> String {
         }
         writeln!(text, "- `{}`: {why}.", names.join("`, `")).unwrap();
     }
+    text.push_str(
+        "\nSpawned processes are of the job of those who spawned them: `MPI_Abort` or a failure of\n\
+         one ends them all, even after `MPI_Comm_disconnect`.\n",
+    );
     text
 }
 
