@@ -297,18 +297,23 @@ impl Rank {
         self.comm_split(guest, comm, color, key)
     }
 
-    /// `MPI_Comm_free` and `MPI_Comm_disconnect` (MPI 4.1, section 7.4.3): operations
-    /// under way on it end normally.
+    /// `MPI_Comm_disconnect` (MPI 4.1, section 11.10.4): as [`Rank::comm_free`], once all
+    /// that is under way on it has ended, also what nobody can wait for any more.
+    ///
+    /// # Errors
+    /// As [`Rank::comm_free`].
+    pub fn comm_disconnect(&self, guest: &mut dyn Guest, comm: &mut CommHandle) -> Result<()> {
+        let id = self.freeable(*comm)?.id();
+        self.settle_on(guest, id)?;
+        self.comm_free(guest, comm)
+    }
+
+    /// `MPI_Comm_free` (MPI 4.1, section 7.4.3): operations under way on it end normally.
     ///
     /// # Errors
     /// `MPI_ERR_COMM`, also for a predefined one; what a callback returned.
     pub fn comm_free(&self, guest: &mut dyn Guest, comm: &mut CommHandle) -> Result<()> {
-        if matches!(comm.raw(), abi::MPI_COMM_WORLD | abi::MPI_COMM_SELF) {
-            return Err(Error::new(
-                Class::COMM,
-                "comm: a predefined one cannot be freed",
-            ));
-        }
+        self.freeable(*comm)?;
         self.delete_all_attributes(guest, *comm)?;
         self.buffer_detach(guest, Attachable::Comm(*comm))?;
         let freed = self.comms.lock().remove(*comm);
@@ -322,6 +327,17 @@ impl Rank {
         self.orphan(freed);
         *comm = NULL;
         Ok(())
+    }
+
+    /// A communicator that the guest made.
+    fn freeable(&self, comm: CommHandle) -> Result<Arc<Comm>> {
+        if matches!(comm.raw(), abi::MPI_COMM_WORLD | abi::MPI_COMM_SELF) {
+            return Err(Error::new(
+                Class::COMM,
+                "comm: a predefined one cannot be freed",
+            ));
+        }
+        Ok(self.comm(comm)?.into_owned())
     }
 
     /// `MPI_Comm_set_name`.

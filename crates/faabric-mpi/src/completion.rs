@@ -475,7 +475,7 @@ impl Rank {
             return of.release(guest);
         }
         if let Some(Started::Pending(completion)) = freed.started {
-            self.phase.detach(completion);
+            self.phase.detach(freed.comm.id(), completion);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::error::{Class, Error, Result};
 use crate::guest::Guest;
 use crate::handle::{CommHandle, Handle};
 use crate::memory::{Addr, HostBuffer};
+use crate::p2p::Started;
 use crate::rank::Rank;
 use crate::request::Completion;
 use parking_lot::Mutex;
@@ -38,16 +39,18 @@ pub(crate) struct Phase {
     used: AtomicBool,
     /// The thread that called `MPI_Init`, and the thread level it got.
     main: OnceLock<(ThreadId, i32)>,
-    /// Operations whose requests were freed while they were under way.
-    detached: Mutex<Vec<Arc<Completion>>>,
+    /// Operations whose requests were freed while they were under way, each with the id of
+    /// its communicator.
+    detached: Mutex<Vec<(u64, Arc<Completion>)>>,
 }
 
 impl Phase {
-    /// Remembers an operation that nobody waits for: `MPI_Finalize` does.
-    pub(crate) fn detach(&self, completion: Arc<Completion>) {
+    /// Remembers an operation on communicator `comm` that nobody waits for:
+    /// `MPI_Comm_disconnect` and `MPI_Finalize` do.
+    pub(crate) fn detach(&self, comm: u64, completion: Arc<Completion>) {
         let mut detached = self.detached.lock();
-        detached.retain(|c| !c.is_complete());
-        detached.push(completion);
+        detached.retain(|(_, c)| !c.is_complete());
+        detached.push((comm, completion));
     }
 }
 
@@ -183,13 +186,33 @@ impl Rank {
     /// Waits for operations whose requests were freed.
     fn settle(&self, guest: &mut dyn Guest) -> Result<()> {
         let detached = std::mem::take(&mut *self.phase.detached.lock());
-        for completion in detached {
+        for (_, completion) in detached {
             // A receive that nothing was sent to cannot keep the program from ending.
             if !self.withdrawn(&completion) {
                 self.wait_for(guest, || completion.is_complete().then_some(()))?;
             }
         }
         Ok(())
+    }
+
+    /// Waits until nothing of before is under way on communicator `comm`.
+    pub(crate) fn settle_on(&self, guest: &mut dyn Guest, comm: u64) -> Result<()> {
+        let mut pending = Vec::new();
+        for (_, request) in self.requests.lock().iter() {
+            if request.comm.id() == comm
+                && let Some(Started::Pending(completion)) = &request.started
+            {
+                pending.push(completion.clone());
+            }
+        }
+        for (on, completion) in &*self.phase.detached.lock() {
+            if *on == comm {
+                pending.push(completion.clone());
+            }
+        }
+        self.wait_for(guest, || {
+            pending.iter().all(|c| c.is_complete()).then_some(())
+        })
     }
 
     /// The call that is missing: a process must not end before it. None if it made it,

@@ -8,6 +8,7 @@ use crate::group::Range;
 use crate::handle::{ErrhandlerHandle, GroupHandle, InfoHandle, KeyvalHandle};
 use crate::send::SendMode::{Standard, Synchronous};
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(super) fn on(comm: CommHandle, rank: i32, tag: i32) -> (Destination, Origin) {
     (Destination { rank, tag, comm }, Origin { rank, tag, comm })
@@ -658,4 +659,37 @@ fn requests_keep_the_error_handler_of_a_freed_communicator() {
             );
         }
     });
+}
+
+#[test]
+fn a_disconnect_waits_for_what_is_under_way() {
+    for of_rank in [[0, 0], [0, 1]] {
+        let (frees, receives) = (AtomicBool::new(false), AtomicBool::new(false));
+        run_on(&of_rank, |p| {
+            let mut world = WORLD;
+            let refused = p.rank.comm_disconnect(&mut p.guest, &mut world);
+            assert_eq!(refused.unwrap_err().class, Class::COMM);
+            let mut comm = p.rank.comm_dup(&mut p.guest, WORLD).unwrap();
+            let (to, from) = on(comm, 1 - p.me, 7);
+            if p.me == 0 {
+                let mut sent = p.rank.isend(Synchronous, &span(0, 1), to).unwrap();
+                p.rank.request_free(&mut p.guest, &mut sent).unwrap();
+                frees.store(true, Ordering::Release);
+                p.rank.comm_disconnect(&mut p.guest, &mut comm).unwrap();
+                assert!(receives.load(Ordering::Acquire));
+            } else {
+                while !frees.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                // Time enough for a disconnect that does not wait.
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                receives.store(true, Ordering::Release);
+                let mut received = p.rank.irecv(&span(1, 1), from).unwrap();
+                p.rank.comm_disconnect(&mut p.guest, &mut comm).unwrap();
+                let ended = p.rank.test(&mut p.guest, &mut received).unwrap();
+                assert_eq!(ended.map(|status| status.tag), Some(7));
+            }
+            assert_eq!(comm, NULL);
+        });
+    }
 }

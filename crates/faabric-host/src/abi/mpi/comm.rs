@@ -161,12 +161,10 @@ fn free(env: Env<'_>, comm: u32) -> Code {
 }
 
 fn disconnect(env: Env<'_>, comm: u32) -> Code {
-    // Every communicator is within one job: freeing it is all there is to do, and what
-    // is under way ends on its own.
     let on = env.data().memory().read_u32(comm).unwrap_or(NO_COMM);
     call(env, "MPI_Comm_disconnect", on, |rank, guest| {
         let mut handle = guest.get_handle(comm)?;
-        rank.comm_free(guest, &mut handle)?;
+        rank.comm_disconnect(guest, &mut handle)?;
         guest.put_handle(comm, CommHandle(MPI_COMM_NULL))
     })
 }
