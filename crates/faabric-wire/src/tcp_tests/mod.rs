@@ -223,7 +223,11 @@ fn places(endpoints: &[&Endpoint]) -> Vec<Place> {
 }
 
 fn join(endpoint: &Endpoint, places: &[Place]) -> (Arc<JobLinks>, Arc<Recorder>) {
-    let links = endpoint.job(JOB, places);
+    join_job(endpoint, JOB, places)
+}
+
+fn join_job(endpoint: &Endpoint, job: JobId, places: &[Place]) -> (Arc<JobLinks>, Arc<Recorder>) {
+    let links = endpoint.job(job, places);
     let recorder = Arc::new(Recorder::default());
     links.attach(Arc::new(Ear(Arc::clone(&recorder))));
     (links, recorder)

@@ -481,14 +481,7 @@ fn a_job_that_starts_after_a_loss_does_not_depend_on_the_lost_link() {
     for (proxy, end) in proxies.iter().zip(&ends) {
         proxy.open_to(end.local_address());
     }
-    let later = [0, 1].map(|side| {
-        let (links, recorder) = (
-            ends[side].job(JobId(8), &places),
-            Arc::<Recorder>::default(),
-        );
-        links.attach(Arc::new(Ear(Arc::clone(&recorder))));
-        (links, recorder)
-    });
+    let later = ends.each_ref().map(|end| join_job(end, JobId(8), &places));
     send(&later[1].0, 0, b"to a", b"").unwrap();
     send(&later[0].0, 4, b"to b", b"").unwrap();
     for (_, recorder) in &later {
@@ -519,12 +512,7 @@ fn a_job_that_starts_after_a_restart_does_not_depend_on_the_broken_link() {
     for (place, before) in now.iter_mut().zip(&before) {
         place.address.clone_from(&before.address);
     }
-    let later = [&a, &restarted].map(|end| {
-        let links = end.job(JobId(8), &now);
-        let recorder = Arc::<Recorder>::default();
-        links.attach(Arc::new(Ear(Arc::clone(&recorder))));
-        (links, recorder)
-    });
+    let later = [&a, &restarted].map(|end| join_job(end, JobId(8), &now));
     for (proxy, end) in proxies.iter().zip([&a, &restarted]) {
         proxy.open_to(end.local_address());
     }
