@@ -63,9 +63,7 @@ impl Rank {
             && !of.completion.is_complete()
         {
             // Under the lock, so that MPI_Request_free comes before or after.
-            of.completion.end(Outcome::EMPTY, None);
-            drop(requests);
-            self.wake();
+            self.world.finish(&of.completion, Outcome::EMPTY, None);
             return Ok(());
         }
         let Some(of) = self.freed.lock().remove(&request) else {
